@@ -1,0 +1,2 @@
+//! Rehearses Oration's webhooks against a receiver.
+fn main() {}

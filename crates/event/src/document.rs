@@ -1,0 +1,306 @@
+//! Bytes to JSON, with every doubt about the bytes as a finding.
+//!
+//! A parser that is lenient hides what breaks other parsers: a duplicate key is silently the last one,
+//! and an integer of thirty digits silently a float. Both parse here too, and are reported.
+
+use std::collections::HashSet;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::finding::{Finding, child};
+use crate::rule::Rule;
+
+/// A place in a text: line and column count from 1, the column in characters; the offset from 0, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// The byte, from 0.
+    pub offset: usize,
+}
+
+/// Returns the place of the byte at `offset`.
+pub fn place_of(text: &[u8], offset: usize) -> Place {
+    let before = &text[..offset.min(text.len())];
+    let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+    // A continuation byte (10xxxxxx) is part of the character before it.
+    let is_start = |byte: &&u8| (**byte & 0b1100_0000) != 0b1000_0000;
+    Place {
+        line: before.iter().filter(|&&byte| byte == b'\n').count() + 1,
+        column: before[line_start..].iter().filter(is_start).count() + 1,
+        offset: before.len(),
+    }
+}
+
+/// Reads one JSON document; `None` when the bytes hold none.
+pub(crate) fn read(bytes: &[u8]) -> (Option<Value>, Vec<Finding>) {
+    let mut findings = Vec::new();
+    let whole = bytes;
+    let bytes = match bytes.strip_prefix(b"\xEF\xBB\xBF") {
+        Some(rest) => {
+            findings.push(
+                Finding::new(Rule::JsonBom, "", "a byte order mark", "`{`")
+                    .at(place_of(whole, 0)),
+            );
+            rest
+        }
+        None => bytes,
+    };
+    let skipped = whole.len() - bytes.len();
+
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let offset = error.valid_up_to();
+            findings.push(
+                Finding::new(
+                    Rule::JsonEncoding,
+                    "",
+                    format!("the byte 0x{:02X}", bytes[offset]),
+                    "UTF-8",
+                )
+                .at(place_of(whole, skipped + offset)),
+            );
+            return (None, findings);
+        }
+    };
+    let value = match serde_json::from_str(text) {
+        Ok(value) => value,
+        Err(error) => {
+            findings.push(unreadable(text, &error).at(place_of(whole, skipped + offset_of(text, &error))));
+            return (None, findings);
+        }
+    };
+    for (finding, offset) in doubts(text) {
+        findings.push(finding.at(place_of(whole, skipped + offset)));
+    }
+    (Some(value), findings)
+}
+
+/// Says why serde_json could not read the text.
+fn unreadable(text: &str, error: &serde_json::Error) -> Finding {
+    // serde_json appends the place, which a finding carries apart.
+    let message = error.to_string();
+    let what = message.split(" at line ").next().unwrap_or(&message);
+    if what.contains("recursion limit") {
+        return Finding::new(Rule::JsonDepth, "", "a 128th level of nesting", "at most 127");
+    }
+    if text.trim().is_empty() {
+        return Finding::new(Rule::JsonSyntax, "", "nothing", "a JSON text");
+    }
+    if error.is_eof() {
+        return Finding::new(Rule::JsonSyntax, "", format!("the end of the text ({what})"), "the rest of the JSON text");
+    }
+    Finding::new(Rule::JsonSyntax, "", what, "one complete JSON text")
+}
+
+/// Returns the byte at which serde_json stopped; its columns count bytes, and 0 stands for a line feed.
+fn offset_of(text: &str, error: &serde_json::Error) -> usize {
+    let line_start = text
+        .split_inclusive('\n')
+        .take(error.line().saturating_sub(1))
+        .map(str::len)
+        .sum::<usize>();
+    let offset = line_start + error.column().saturating_sub(1);
+    if error.is_eof() { text.len() } else { offset.min(text.len()) }
+}
+
+/// Walks a text that is known to be JSON and reports duplicate keys and numbers that lose digits, each
+/// with its byte.
+fn doubts(text: &str) -> Vec<(Finding, usize)> {
+    let mut walk = Walk { text, at: 0, doubts: Vec::new() };
+    walk.value("");
+    walk.doubts
+}
+
+/// A recursive walk: serde_json has accepted the text, so it is well-formed and at most 127 deep.
+struct Walk<'a> {
+    text: &'a str,
+    at: usize,
+    doubts: Vec<(Finding, usize)>,
+}
+
+impl<'a> Walk<'a> {
+    fn value(&mut self, pointer: &str) {
+        match self.next_byte() {
+            b'{' => self.object(pointer),
+            b'[' => self.array(pointer),
+            b'"' => {
+                self.string();
+            }
+            b'-' | b'0'..=b'9' => self.number(pointer),
+            _ => self.take_while(|byte| byte.is_ascii_alphabetic(), |_| ()),
+        }
+    }
+
+    fn object(&mut self, pointer: &str) {
+        let mut keys = HashSet::new();
+        self.at += 1;
+        while self.next_byte() == b'"' {
+            let start = self.at;
+            let key = self.string();
+            self.at += usize::from(self.next_byte() == b':');
+            let pointer = child(pointer, &key);
+            self.value(&pointer);
+            if !keys.insert(key) {
+                let finding = Finding::new(
+                    Rule::JsonDuplicateKey,
+                    pointer,
+                    "the key a second time; most parsers keep the last, some the first",
+                    "one value for the key",
+                );
+                self.doubts.push((finding, start));
+            }
+            self.at += usize::from(self.next_byte() == b',');
+        }
+        self.at += 1;
+    }
+
+    fn array(&mut self, pointer: &str) {
+        self.at += 1;
+        for index in 0.. {
+            if self.next_byte() == b']' {
+                break;
+            }
+            self.value(&child(pointer, &index.to_string()));
+            self.at += usize::from(self.next_byte() == b',');
+        }
+        self.at += 1;
+    }
+
+    /// Takes a string and returns what it means.
+    fn string(&mut self) -> String {
+        let start = self.at;
+        self.at += 1;
+        let bytes = self.text.as_bytes();
+        while bytes[self.at] != b'"' {
+            self.at += if bytes[self.at] == b'\\' { 2 } else { 1 };
+        }
+        self.at += 1;
+        serde_json::from_str(&self.text[start..self.at]).unwrap_or_default()
+    }
+
+    fn number(&mut self, pointer: &str) {
+        let start = self.at;
+        let is_part = |byte: u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+        let number = self.take_while(is_part, |text| text);
+        if loses_digits(number) {
+            let as_float: f64 = number.parse().unwrap_or(f64::NAN);
+            let shown = number.get(..40).map_or(number.to_owned(), |head| format!("{head}…"));
+            let finding = Finding::new(
+                Rule::JsonNumber,
+                pointer,
+                format!("{shown}, which most parsers read as {as_float:e}"),
+                "a number that a double-precision float holds",
+            );
+            self.doubts.push((finding, start));
+        }
+    }
+
+    /// Returns the next byte that is no white space without taking it; 0 at the end.
+    fn next_byte(&mut self) -> u8 {
+        let rest = &self.text.as_bytes()[self.at..];
+        let blank = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        self.at += blank;
+        rest.get(blank).copied().unwrap_or(0)
+    }
+
+    fn take_while<T>(&mut self, part: impl Fn(u8) -> bool, make: impl Fn(&'a str) -> T) -> T {
+        let rest = &self.text[self.at..];
+        let end = rest.bytes().position(|byte| !part(byte)).unwrap_or(rest.len());
+        self.at += end;
+        make(&rest[..end])
+    }
+}
+
+/// Tells whether a number has digits that a double-precision float does not keep.
+fn loses_digits(number: &str) -> bool {
+    let significant = |text: &str| {
+        let mantissa = text.split(['e', 'E']).next().unwrap_or(text);
+        let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+        digits.trim_matches('0').to_owned()
+    };
+    let Ok(as_float) = number.parse::<f64>() else { return true };
+    // Fifteen digits always survive; beyond, the shortest form of the float must show the same ones.
+    let digits = significant(number);
+    digits.len() > 15 && significant(&format!("{as_float:e}")) != digits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `read` says of the bytes: rule, pointer and place.
+    fn check(bytes: &[u8]) -> String {
+        let (value, findings) = read(bytes);
+        let mut said: Vec<String> = findings
+            .iter()
+            .map(|finding| {
+                let place = finding.place.unwrap();
+                format!(
+                    "{} {:?} {}:{}+{}: {}",
+                    finding.rule, finding.pointer, place.line, place.column, place.offset, finding.found
+                )
+            })
+            .collect();
+        said.insert(0, if value.is_some() { "read".to_owned() } else { "unreadable".to_owned() });
+        said.join("\n")
+    }
+
+    #[test]
+    fn every_doubt_about_the_bytes_has_its_place() {
+        insta::assert_snapshot!(check(b"{\"a\":1}"), @"read");
+        insta::assert_snapshot!(check(b"{\"a\":\n {\"b"), @r#"
+        unreadable
+        json.syntax "" 2:5+10: the end of the text (EOF while parsing a string)
+        "#);
+        insta::assert_snapshot!(check(b"{\"\xC3\xA9\":\"\xFF\"}"), @r#"
+        unreadable
+        json.encoding "" 1:7+7: the byte 0xFF
+        "#);
+        insta::assert_snapshot!(check(b"\xEF\xBB\xBF{}"), @r#"
+        read
+        json.bom "" 1:1+0: a byte order mark
+        "#);
+        insta::assert_snapshot!(check(b"  \n"), @r#"
+        unreadable
+        json.syntax "" 2:1+3: nothing
+        "#);
+        insta::assert_snapshot!(check(b"{} {}"), @r#"
+        unreadable
+        json.syntax "" 1:4+3: trailing characters
+        "#);
+        insta::assert_snapshot!(check(br#"{"a/b":[{"~":1,"\u007e":2}]}"#), @r#"
+        read
+        json.duplicate-key "/a~1b/0/~0" 1:16+15: the key a second time; most parsers keep the last, some the first
+        "#);
+        insta::assert_snapshot!(check(b"[1.0, 0.1395, 123456789012345678901234567890]"), @r#"
+        read
+        json.number "/2" 1:15+14: 123456789012345678901234567890, which most parsers read as 1.2345678901234568e29
+        "#);
+        insta::assert_snapshot!(check(b"{\"n\": 1e400}"), @r#"
+        unreadable
+        json.syntax "" 1:11+10: number out of range
+        "#);
+    }
+
+    #[test]
+    fn a_hundred_thousand_levels_are_a_finding_and_no_crash() {
+        let deep = "[".repeat(100_000);
+        insta::assert_snapshot!(check(deep.as_bytes()), @r#"
+        unreadable
+        json.depth "" 1:128+127: a 128th level of nesting
+        "#);
+    }
+
+    #[test]
+    fn integers_up_to_two_to_the_53rd_keep_their_digits() {
+        assert!(!loses_digits("9007199254740992"));
+        assert!(loses_digits("9007199254740993"));
+        assert!(!loses_digits("1000000000000000000000"));
+        assert!(!loses_digits("-0.0"));
+    }
+}
