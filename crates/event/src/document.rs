@@ -42,8 +42,7 @@ pub(crate) fn read(bytes: &[u8]) -> (Option<Value>, Vec<Finding>) {
     let bytes = match bytes.strip_prefix(b"\xEF\xBB\xBF") {
         Some(rest) => {
             findings.push(
-                Finding::new(Rule::JsonBom, "", "a byte order mark", "`{`")
-                    .at(place_of(whole, 0)),
+                Finding::new(Rule::JsonBom, "", "a byte order mark", "`{`").at(place_of(whole, 0)),
             );
             rest
         }
@@ -70,7 +69,9 @@ pub(crate) fn read(bytes: &[u8]) -> (Option<Value>, Vec<Finding>) {
     let value = match serde_json::from_str(text) {
         Ok(value) => value,
         Err(error) => {
-            findings.push(unreadable(text, &error).at(place_of(whole, skipped + offset_of(text, &error))));
+            findings.push(
+                unreadable(text, &error).at(place_of(whole, skipped + offset_of(text, &error))),
+            );
             return (None, findings);
         }
     };
@@ -92,7 +93,12 @@ fn unreadable(text: &str, error: &serde_json::Error) -> Finding {
         return Finding::new(Rule::JsonSyntax, "", "nothing", "a JSON text");
     }
     if error.is_eof() {
-        return Finding::new(Rule::JsonSyntax, "", format!("the end of the text ({what})"), "the rest of the JSON text");
+        return Finding::new(
+            Rule::JsonSyntax,
+            "",
+            format!("the end of the text ({what})"),
+            "the rest of the JSON text",
+        );
     }
     Finding::new(Rule::JsonSyntax, "", what, "one complete JSON text")
 }
@@ -242,7 +248,12 @@ mod tests {
                 let place = finding.place.unwrap();
                 format!(
                     "{} {:?} {}:{}+{}: {}",
-                    finding.rule, finding.pointer, place.line, place.column, place.offset, finding.found
+                    finding.rule,
+                    finding.pointer,
+                    place.line,
+                    place.column,
+                    place.offset,
+                    finding.found
                 )
             })
             .collect();

@@ -49,7 +49,7 @@ impl Exact {
     ///
     /// When it is not finite or exceeds ±10^15.
     pub fn from_f64(number: f64) -> Result<Self, ExactError> {
-        if !(number.abs() <= MAGNITUDE_MAX) {
+        if !number.is_finite() || number.abs() > MAGNITUDE_MAX {
             return Err(ExactError(number));
         }
         let decimal: Decimal = number.to_string().parse().map_err(|_| ExactError(number))?;

@@ -135,8 +135,13 @@ impl Shape {
             if !keys.contains_key(name) {
                 let strength = self.properties.get(name).map_or(Strength::Evidenced, |key| key.1);
                 out.push(
-                    Finding::new(Rule::ShapeRequired, child(pointer, name), "no such key", "the key")
-                        .with_strength(strength),
+                    Finding::new(
+                        Rule::ShapeRequired,
+                        child(pointer, name),
+                        "no such key",
+                        "the key",
+                    )
+                    .with_strength(strength),
                 );
             }
         }

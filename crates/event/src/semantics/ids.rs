@@ -65,9 +65,8 @@ fn payload_keys(payload: &Payload, report: &mut Report) {
             payload.workspace_id.text(),
         );
     }
-    let is_primary = |agent: &&crate::Agent| {
-        agent.participant_role.value() == Some(&ParticipantRole::Primary)
-    };
+    let is_primary =
+        |agent: &&crate::Agent| agent.participant_role.value() == Some(&ParticipantRole::Primary);
     let primary = payload.agents.rows().iter().find(is_primary);
     report.agree(
         Rule::IdAgent,

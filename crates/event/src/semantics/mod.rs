@@ -155,9 +155,14 @@ mod tests {
 
     #[test]
     fn a_bill_that_does_not_add_up_is_found() {
-        let cost = |change: fn(&mut Value)| added(|payload| change(&mut payload["conversationCost"]));
+        let cost =
+            |change: fn(&mut Value)| added(|payload| change(&mut payload["conversationCost"]));
         insta::assert_snapshot!(cost(|cost| cost["totalCost"] = json!(0.14)), @"cost.total (evidenced) /payload/conversationCost/totalCost: found 0.14, expected 0.1395");
-        assert_eq!(cost(|cost| cost["items"].as_array_mut().unwrap().reverse()), "", "no order of the items matters");
+        assert_eq!(
+            cost(|cost| cost["items"].as_array_mut().unwrap().reverse()),
+            "",
+            "no order of the items matters"
+        );
         insta::assert_snapshot!(cost(|cost| cost["totalBillableDuration"] = json!(119)), @"cost.duration (evidenced) /payload/conversationCost/totalBillableDuration: found 119, expected 120");
         insta::assert_snapshot!(cost(|cost| cost["items"][0]["billableDuration"] = json!(44)), @"cost.billable (evidenced) /payload/conversationCost/items/0/billableDuration: found 44, expected at least 45");
         insta::assert_snapshot!(cost(|cost| cost["items"][0]["cost"] = json!(-0.0245)), @r"

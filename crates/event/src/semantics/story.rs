@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use super::Report;
 use crate::conversation::{
-    ConversationStatus, ConversationType, EndReason, Message, MessageType, ParticipantRole, Payload,
-    TelephonyType,
+    ConversationStatus, ConversationType, EndReason, Message, MessageType, ParticipantRole,
+    Payload, TelephonyType,
 };
 use crate::cost::ChargeType;
 use crate::envelope::{Event, EventType};
@@ -133,11 +133,9 @@ fn phones(payload: &Payload, report: &mut Report) {
     let customer = payload.customer.value();
     let of_customer = customer.and_then(|customer| customer.phone_number.text());
     let (to, from) = (payload.to_phone_number.text(), payload.from_phone_number.text());
-    for (key, number) in [
-        ("customer/phoneNumber", of_customer),
-        ("toPhoneNumber", to),
-        ("fromPhoneNumber", from),
-    ] {
+    for (key, number) in
+        [("customer/phoneNumber", of_customer), ("toPhoneNumber", to), ("fromPhoneNumber", from)]
+    {
         if let Some(number) = number
             && !number.is_empty()
             && !is_e164(number)

@@ -21,7 +21,14 @@ pub(super) fn check(payload: &Payload, report: &mut Report) {
         for span in spans {
             in_order(Rule::TimeOrder, &pointer, &span, report);
             for (key, time) in span {
-                within_call(Rule::TimeWithin, payload, format!("{pointer}/{key}"), None, time, report);
+                within_call(
+                    Rule::TimeWithin,
+                    payload,
+                    format!("{pointer}/{key}"),
+                    None,
+                    time,
+                    report,
+                );
             }
         }
     }
@@ -162,7 +169,9 @@ fn only_user(payload: &Payload, report: &mut Report) {
 
 fn messages(payload: &Payload, report: &mut Report) {
     for (index, row) in payload.transcripts.rows().iter().enumerate() {
-        let Some(Ok(messages)) = row.messages.value().map(crate::JsonText::decode) else { continue };
+        let Some(Ok(messages)) = row.messages.value().map(crate::JsonText::decode) else {
+            continue;
+        };
         let pointer = format!("/payload/transcripts/{index}/messages");
         let mut last: Option<Timestamp> = None;
         for (at, message) in messages.iter().enumerate() {

@@ -1,0 +1,80 @@
+//! A request as a `curl` command.
+
+use std::fmt::Write as _;
+
+use crate::message::Request;
+
+/// Headers that curl writes itself; repeating them would frame the body twice.
+const WRITTEN_BY_CURL: [&str; 3] = ["host", "content-length", "transfer-encoding"];
+
+/// Headers whose values are secrets and are not shown.
+const SECRET: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "x-api-key"];
+
+/// Writes the request as one line for a POSIX shell that sends the same bytes to `url`.
+///
+/// Values of headers that carry secrets are replaced by `REDACTED`. A body with a NUL or with bytes
+/// that are no UTF-8 cannot stand in a command line; it is passed through `base64 -d`.
+pub fn curl(url: &str, request: &Request) -> String {
+    let body = &request.body.0;
+    let is_plain = !body.contains(&0) && std::str::from_utf8(body).is_ok();
+    let mut line = String::new();
+    if !is_plain {
+        let _ = write!(line, "printf %s {} | base64 -d | ", quote(&encode(body)));
+    }
+    let _ = write!(line, "curl -sS -i -X {} {}", quote(&request.method), quote(url));
+    for (name, value) in request.headers.iter() {
+        let name = name.to_ascii_lowercase();
+        if WRITTEN_BY_CURL.contains(&name.as_str()) {
+            continue;
+        }
+        let value =
+            if SECRET.contains(&name.as_str()) { "REDACTED".into() } else { value.to_text() };
+        let _ = write!(line, " -H {}", quote(&format!("{name}: {value}")));
+    }
+    if !is_plain {
+        line.push_str(" --data-binary @-");
+    } else if !body.is_empty() {
+        // A leading @ would be read as a file name.
+        let flag = if body.starts_with(b"@") { "--data-raw" } else { "--data-binary" };
+        let _ = write!(line, " {flag} {}", quote(&request.body.to_text()));
+    }
+    line
+}
+
+fn encode(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+/// Quotes a text for a POSIX shell, where nothing is special between single quotes but they themselves.
+fn quote(text: &str) -> String {
+    let is_safe = |c: char| c.is_ascii_alphanumeric() || "-_./:=%+@,".contains(c);
+    if !text.is_empty() && text.chars().all(is_safe) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::headers::Headers;
+
+    fn check(headers: &[(&str, &str)], body: impl Into<crate::Content>) -> String {
+        let headers = headers.iter().copied().collect::<Headers>();
+        let request = Request {
+            method: "POST".to_owned(),
+            target: "/h".to_owned(),
+            headers,
+            body: body.into(),
+        };
+        curl("http://127.0.0.1:3000/h?a=1&b=2", &request)
+    }
+
+    #[test]
+    fn a_request_becomes_a_line_that_a_shell_takes() {
+        insta::assert_snapshot!(check(&[("Content-Type", "application/json"), ("Host", "x"), ("Authorization", "Bearer s3cret")], r#"{"name":"O'Hara"}"#), @r#"curl -sS -i -X POST 'http://127.0.0.1:3000/h?a=1&b=2' -H 'content-type: application/json' -H 'authorization: REDACTED' --data-binary '{"name":"O'\''Hara"}'"#);
+        insta::assert_snapshot!(check(&[], vec![0xFF]), @"printf %s '/w==' | base64 -d | curl -sS -i -X POST 'http://127.0.0.1:3000/h?a=1&b=2' --data-binary @-");
+        insta::assert_snapshot!(check(&[], "@home"), @"curl -sS -i -X POST 'http://127.0.0.1:3000/h?a=1&b=2' --data-raw @home");
+    }
+}

@@ -1,0 +1,83 @@
+//! One request and its reply, seen from the recorder.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::message::{Reply, Request};
+
+/// One request that arrived, what was answered, and when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Exchange {
+    /// The arrival number, from 1.
+    pub number: u64,
+    /// When the request had arrived as a whole, in UTC to the microsecond.
+    #[serde(serialize_with = "print_time", deserialize_with = "parse_time")]
+    pub received_at: Timestamp,
+    /// The address it came from.
+    pub peer: String,
+    /// The HTTP version, as `HTTP/1.1`.
+    pub version: String,
+    /// What arrived.
+    pub request: Request,
+    /// What was answered; missing while, or because, no reply was given.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reply: Option<Reply>,
+    /// Milliseconds from the arrival to the reply.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub duration_ms: Option<f64>,
+    /// Where the request was forwarded, when it was.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub forwarded: Option<Forwarded>,
+}
+
+/// The far side of an exchange that was forwarded. Its reply is the exchange's own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Forwarded {
+    /// The address it was forwarded to.
+    pub url: String,
+    /// Milliseconds that the far side took.
+    pub duration_ms: f64,
+    /// Why there is no reply from there, when there is none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub error: Option<String>,
+}
+
+fn print_time<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{time:.6}"))
+}
+
+fn parse_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(serde::de::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::headers::Headers;
+
+    #[test]
+    fn an_exchange_is_one_line_of_json() {
+        let exchange = Exchange {
+            number: 7,
+            received_at: "2026-01-02T03:04:05.000006Z".parse().unwrap(),
+            peer: "127.0.0.1:40000".to_owned(),
+            version: "HTTP/1.1".to_owned(),
+            request: Request {
+                method: "POST".to_owned(),
+                target: "/hooks?a=1".to_owned(),
+                headers: Headers::from_iter([("x", "1"), ("x", "2")]),
+                body: "{}".into(),
+            },
+            reply: Some(Reply { status: 200, headers: Headers::default(), body: "".into() }),
+            duration_ms: Some(1.5),
+            forwarded: None,
+        };
+        let line = serde_json::to_string(&exchange).unwrap();
+        insta::assert_snapshot!(line, @r#"{"number":7,"receivedAt":"2026-01-02T03:04:05.000006Z","peer":"127.0.0.1:40000","version":"HTTP/1.1","request":{"method":"POST","target":"/hooks?a=1","headers":[["x","1"],["x","2"]],"body":"{}"},"reply":{"status":200,"headers":[],"body":""},"durationMs":1.5}"#);
+        assert_eq!(serde_json::from_str::<Exchange>(&line).unwrap(), exchange);
+        assert_eq!(exchange.request.path(), "/hooks");
+    }
+}

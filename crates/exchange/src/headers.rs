@@ -1,0 +1,44 @@
+//! Header lines.
+
+use serde::{Deserialize, Serialize};
+
+use crate::content::Content;
+
+/// One header line. In JSON a pair, `["content-type", "application/json"]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header(pub String, pub Content);
+
+/// Header lines in the order in which they came, duplicates included.
+///
+/// A map would lose both, and receivers differ in what they make of a header that comes twice.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Headers(pub Vec<Header>);
+
+impl Headers {
+    /// Returns the first value of a header whose name is `name` whatever its case (RFC 9110 section
+    /// 5.1), if it is UTF-8.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.get_all(name).next().and_then(|content| std::str::from_utf8(&content.0).ok())
+    }
+
+    /// Returns every value of a header, in order.
+    pub fn get_all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Content> {
+        self.0.iter().filter(move |line| line.0.eq_ignore_ascii_case(name)).map(|line| &line.1)
+    }
+
+    /// Appends a line.
+    pub fn push(&mut self, name: impl Into<String>, value: impl Into<Content>) {
+        self.0.push(Header(name.into(), value.into()));
+    }
+
+    /// Returns the lines in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Content)> {
+        self.0.iter().map(|line| (line.0.as_str(), &line.1))
+    }
+}
+
+impl<N: Into<String>, V: Into<Content>> FromIterator<(N, V)> for Headers {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(lines: I) -> Self {
+        Self(lines.into_iter().map(|(name, value)| Header(name.into(), value.into())).collect())
+    }
+}

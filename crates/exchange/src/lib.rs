@@ -1,0 +1,21 @@
+//! What was on the wire: requests, replies, attempts and exchanges, and their text forms.
+//!
+//! Plain data with no IO, no clock and no randomness. Bytes are the truth: a body is kept as it was
+//! sent, header lines keep their order and their duplicates, and nothing here parses either.
+//!
+//! An **attempt** is one HTTP try of a delivery, seen from the sender; an **exchange** is one request
+//! and its reply, seen from the recorder. Both print as one line of JSON.
+
+mod attempt;
+mod content;
+mod curl;
+mod exchange;
+mod headers;
+mod message;
+
+pub use attempt::{Attempt, Failure, FailureDetail, Outcome, Verdict};
+pub use content::Content;
+pub use curl::curl;
+pub use exchange::{Exchange, Forwarded};
+pub use headers::{Header, Headers};
+pub use message::{Reply, Request};
