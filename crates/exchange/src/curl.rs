@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn a_request_becomes_a_line_that_a_shell_takes() {
         insta::assert_snapshot!(check(&[("Content-Type", "application/json"), ("Host", "x"), ("Authorization", "Bearer s3cret")], r#"{"name":"O'Hara"}"#), @r#"curl -sS -i -X POST 'http://127.0.0.1:3000/h?a=1&b=2' -H 'content-type: application/json' -H 'authorization: REDACTED' --data-binary '{"name":"O'\''Hara"}'"#);
-        insta::assert_snapshot!(check(&[], vec![0xFF]), @"printf %s '/w==' | base64 -d | curl -sS -i -X POST 'http://127.0.0.1:3000/h?a=1&b=2' --data-binary @-");
+        insta::assert_snapshot!(check(&[], vec![0xFF]), @"printf %s /w== | base64 -d | curl -sS -i -X POST 'http://127.0.0.1:3000/h?a=1&b=2' --data-binary @-");
         insta::assert_snapshot!(check(&[], "@home"), @"curl -sS -i -X POST 'http://127.0.0.1:3000/h?a=1&b=2' --data-raw @home");
     }
 }
