@@ -12,6 +12,7 @@ mod curl;
 mod exchange;
 mod headers;
 mod message;
+mod printable;
 
 pub use attempt::{Attempt, Failure, FailureDetail, Outcome, Verdict};
 pub use content::Content;
@@ -19,3 +20,4 @@ pub use curl::curl;
 pub use exchange::{Exchange, Forwarded};
 pub use headers::{Header, Headers};
 pub use message::{Reply, Request};
+pub use printable::printable;
