@@ -22,6 +22,9 @@ pub struct Attempt {
     pub late_ms: f64,
     /// Milliseconds from the begin of the request to its outcome.
     pub duration_ms: f64,
+    /// How many bytes of the reply's body were kept, when it was longer than the sender reads.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reply_cut_at_bytes: Option<u64>,
     /// What came of it.
     #[serde(flatten)]
     pub outcome: Outcome,

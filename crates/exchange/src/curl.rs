@@ -2,17 +2,15 @@
 
 use std::fmt::Write as _;
 
+use crate::headers::Header;
 use crate::message::Request;
 
 /// Headers that curl writes itself; repeating them would frame the body twice.
 const WRITTEN_BY_CURL: [&str; 3] = ["host", "content-length", "transfer-encoding"];
 
-/// Headers whose values are secrets and are not shown.
-const SECRET: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "x-api-key"];
-
 /// Writes the request as one line for a POSIX shell that sends the same bytes to `url`.
 ///
-/// Values of headers that carry secrets are replaced by `REDACTED`. A body with a NUL or with bytes
+/// Values of headers that carry secrets are replaced by `[redacted]`. A body with a NUL or with bytes
 /// that are no UTF-8 cannot stand in a command line; it is passed through `base64 -d`.
 pub fn curl(url: &str, request: &Request) -> String {
     let body = &request.body.0;
@@ -22,14 +20,12 @@ pub fn curl(url: &str, request: &Request) -> String {
         let _ = write!(line, "printf %s {} | base64 -d | ", quote(&encode(body)));
     }
     let _ = write!(line, "curl -sS -i -X {} {}", quote(&request.method), quote(url));
-    for (name, value) in request.headers.iter() {
+    for Header(name, value) in request.headers.redacted().0 {
         let name = name.to_ascii_lowercase();
         if WRITTEN_BY_CURL.contains(&name.as_str()) {
             continue;
         }
-        let value =
-            if SECRET.contains(&name.as_str()) { "REDACTED".into() } else { value.to_text() };
-        let _ = write!(line, " -H {}", quote(&format!("{name}: {value}")));
+        let _ = write!(line, " -H {}", quote(&format!("{name}: {}", value.to_text())));
     }
     if !is_plain {
         line.push_str(" --data-binary @-");
@@ -73,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_request_becomes_a_line_that_a_shell_takes() {
-        insta::assert_snapshot!(check(&[("Content-Type", "application/json"), ("Host", "x"), ("Authorization", "Bearer s3cret")], r#"{"name":"O'Hara"}"#), @r#"curl -sS -i -X POST 'http://127.0.0.1:3000/h?a=1&b=2' -H 'content-type: application/json' -H 'authorization: REDACTED' --data-binary '{"name":"O'\''Hara"}'"#);
+        insta::assert_snapshot!(check(&[("Content-Type", "application/json"), ("Host", "x"), ("Authorization", "Bearer s3cret")], r#"{"name":"O'Hara"}"#), @r#"curl -sS -i -X POST 'http://127.0.0.1:3000/h?a=1&b=2' -H 'content-type: application/json' -H 'authorization: [redacted]' --data-binary '{"name":"O'\''Hara"}'"#);
         insta::assert_snapshot!(check(&[], vec![0xFF]), @"printf %s /w== | base64 -d | curl -sS -i -X POST 'http://127.0.0.1:3000/h?a=1&b=2' --data-binary @-");
         insta::assert_snapshot!(check(&[], "@home"), @"curl -sS -i -X POST 'http://127.0.0.1:3000/h?a=1&b=2' --data-raw @home");
     }

@@ -31,6 +31,18 @@ pub struct Exchange {
     pub forwarded: Option<Forwarded>,
 }
 
+impl Exchange {
+    /// Returns the exchange with the values of secret headers replaced.
+    #[must_use]
+    pub fn redacted(mut self) -> Self {
+        self.request.headers = self.request.headers.redacted();
+        if let Some(reply) = &mut self.reply {
+            reply.headers = reply.headers.redacted();
+        }
+        self
+    }
+}
+
 /// The far side of an exchange that was forwarded. Its reply is the exchange's own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

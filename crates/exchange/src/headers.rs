@@ -37,8 +37,46 @@ impl Headers {
     }
 }
 
+/// Tells whether the values of a header are secrets, or as good as one for somebody who sees them.
+pub fn is_secret(name: &str) -> bool {
+    const NAMES: [&str; 5] =
+        ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"];
+    const ENDS: [&str; 3] = ["-signature", "-token", "-secret"];
+    let name = name.to_ascii_lowercase();
+    NAMES.contains(&name.as_str()) || ENDS.iter().any(|end| name.ends_with(end))
+}
+
+impl Headers {
+    /// Returns the lines with the values of secret headers replaced, for whatever is shown to people.
+    #[must_use]
+    pub fn redacted(&self) -> Self {
+        let redact = |Header(name, value): &Header| {
+            let value = if is_secret(name) { "[redacted]".into() } else { value.clone() };
+            Header(name.clone(), value)
+        };
+        Self(self.0.iter().map(redact).collect())
+    }
+}
+
 impl<N: Into<String>, V: Into<Content>> FromIterator<(N, V)> for Headers {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(lines: I) -> Self {
         Self(lines.into_iter().map(|(name, value)| Header(name.into(), value.into())).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_not_shown_and_all_else_is() {
+        let headers = Headers::from_iter([
+            ("Authorization", "Bearer x"),
+            ("X-Hub-Signature", "y"),
+            ("A", "z"),
+        ]);
+        let shown: Vec<_> =
+            headers.redacted().0.into_iter().map(|line| line.1.to_text().into_owned()).collect();
+        assert_eq!(shown, ["[redacted]", "[redacted]", "z"]);
     }
 }

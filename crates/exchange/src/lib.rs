@@ -18,6 +18,6 @@ pub use attempt::{Attempt, Failure, FailureDetail, Outcome, Verdict};
 pub use content::Content;
 pub use curl::curl;
 pub use exchange::{Exchange, Forwarded};
-pub use headers::{Header, Headers};
+pub use headers::{Header, Headers, is_secret};
 pub use message::{Reply, Request};
 pub use printable::printable;

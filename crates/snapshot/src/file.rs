@@ -220,7 +220,7 @@ mod tests {
         assert_eq!(compare(&path, TEXT).unwrap(), Comparison::New);
 
         let pending = write_pending(&path, TEXT, &about()).unwrap();
-        assert_eq!(pending_below(folder.path()).unwrap(), [pending.clone()]);
+        assert_eq!(pending_below(folder.path()).unwrap(), std::slice::from_ref(&pending));
         assert_eq!(accept(&pending).unwrap(), path);
         assert!(!pending.exists());
         insta::assert_snapshot!(fs::read_to_string(&path).unwrap(), @r#"

@@ -1,0 +1,125 @@
+//! `ringback check`: scenarios against a receiver, with snapshots.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use ringback_report::{RunEvent, Tally, json_line, terminal};
+use ringback_runner::{Settings, check, find};
+use ringback_sender::AllowHost;
+use url::Url;
+
+use crate::address::{parse_listen, parse_url};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::{clock, output, signals};
+
+/// Run scenarios against a receiver and compare what it did with snapshots
+///
+/// Without a target each scenario gets a sample receiver of its own. New and changed snapshots are
+/// written as `.snap.new` for you to accept or reject, but never in CI (where `CI` is set). Ends with 0
+/// when all held, 1 when an expectation did not, and 4 when only snapshots are new or changed.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Scenario files, or folders of them
+    #[arg(default_value = "scenarios")]
+    paths: Vec<PathBuf>,
+    /// Your receiver: a URL, or short for one on this machine: `3000`, `:3000/hooks`
+    #[arg(long, value_name = "URL", env = "RINGBACK_TARGET", value_parser = parse_url)]
+    target: Option<Url>,
+    /// Where snapshots lie; `snapshots` beside `scenarios` where this says nothing
+    #[arg(long, value_name = "FOLDER")]
+    snapshots: Option<PathBuf>,
+    /// Where a downstream listens, whatever its file says; may be repeated
+    #[arg(long, value_name = "NAME=ADDR", value_parser = parse_downstream)]
+    downstream: Vec<(String, SocketAddr)>,
+    /// Draws the ids of conversations: with a target another number in every run, so that a receiver
+    /// that de-duplicates has not seen them
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// A host beyond this machine that events may be sent to; may be repeated
+    #[arg(long = "allow-host", value_name = "HOST[:PORT]")]
+    allow_hosts: Vec<AllowHost>,
+    /// Print what happens as lines of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn parse_downstream(text: &str) -> Result<(String, SocketAddr), String> {
+    let (name, addr) = text.split_once('=').ok_or("write it as `crm=127.0.0.1:4010`")?;
+    Ok((name.to_owned(), parse_listen(addr)?))
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &CheckArgs) -> Result<Exit, CliError> {
+    let found = find(&args.paths, args.snapshots.as_deref())
+        .map_err(|error| CliError::usage("cannot find the scenarios").because(error))?;
+    // The sample receiver is new for each scenario and has seen nothing.
+    let identity = args.seed.unwrap_or_else(|| args.target.as_ref().map_or(1, |_| clock::chance()));
+    let settings = Settings {
+        target: args.target.clone().map(String::from),
+        allow_hosts: args.allow_hosts.clone(),
+        downstream: args.downstream.iter().cloned().collect(),
+        identity,
+        write_pending: !is_ci(),
+        env: |name| std::env::var(name).ok(),
+        now_s: clock::now_s,
+        clock: clock::wall(),
+    };
+
+    let mut broken = None;
+    let mut on_event = |event: RunEvent| {
+        let written = write(&event, args.json);
+        if broken.is_none() {
+            broken = written.err();
+        }
+    };
+    let finished = signals::block_on(async {
+        tokio::select! {
+            tally = check(&found, &settings, &mut on_event) => Ok(Some(tally)),
+            asked = signals::asked_to_end() => asked.map(|()| None),
+        }
+    })??;
+    if let Some(error) = broken {
+        return Err(error.into());
+    }
+    let Some(tally) = finished else {
+        output::talk("interrupted");
+        return Ok(Exit::Interrupted);
+    };
+    if args.target.is_some() && tally.failed + tally.environment > 0 {
+        output::talk(&format!("reproduce with the same ids: --seed {identity}"));
+    }
+    Ok(exit(&tally))
+}
+
+fn write(event: &RunEvent, as_json: bool) -> std::io::Result<()> {
+    let mut out = output::data().lock();
+    if as_json {
+        writeln!(out, "{}", json_line(event))
+    } else {
+        write!(out, "{}", terminal::text(event))
+    }
+}
+
+/// Tells whether this is a CI job, where nobody is there to accept what is written.
+fn is_ci() -> bool {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let ci = std::env::var("CI").unwrap_or_default().to_ascii_lowercase();
+    is_set("TF_BUILD") || !matches!(ci.as_str(), "" | "0" | "false")
+}
+
+const fn exit(tally: &Tally) -> Exit {
+    if tally.invalid > 0 {
+        Exit::Usage
+    } else if tally.environment > 0 {
+        Exit::Environment
+    } else if tally.failed > 0 {
+        Exit::Failed
+    } else if tally.pending > 0 {
+        Exit::Snapshots
+    } else {
+        Exit::Held
+    }
+}

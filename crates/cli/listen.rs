@@ -1,0 +1,159 @@
+//! `ringback listen`: captures every request, answers 200 or forwards.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use ringback_exchange::{Exchange, printable};
+use ringback_recorder::{Answer, Config, Keep, Limits, Listener, StartError, Store, StoreError};
+use ringback_report::terminal::{count, duration};
+use tokio::sync::mpsc;
+use url::Url;
+
+use crate::address::{parse_listen, parse_url, remove_ready_file, write_ready_file};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::{clock, output, signals};
+
+/// How many exchanges wait to be printed before the view misses some; none is ever lost to the store.
+const VIEW: usize = 1024;
+
+/// Capture every request, whatever its method, path and body
+///
+/// Answers 200 once the request is stored, or forwards it and answers what the receiver answers. Ends
+/// with 0 on SIGINT or SIGTERM, after what is under way has ended, within 10 seconds.
+#[derive(Debug, Args)]
+#[command(visible_aliases = ["record", "serve"])]
+pub(crate) struct ListenArgs {
+    /// Where to listen: `3000`, `127.0.0.1:3000`; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:4040", value_parser = parse_listen)]
+    addr: SocketAddr,
+    /// Store exchanges in this SQLite file; a 2xx is answered only when the request is on disk
+    #[arg(long, value_name = "FILE")]
+    store: Option<PathBuf>,
+    /// Forward each request to this receiver and give its answer: a URL, `3000`, `localhost:3000/hooks`
+    #[arg(short, long, value_name = "URL", value_parser = parse_url)]
+    forward_to: Option<Url>,
+    /// Write the bound URL into this file once requests are taken
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+    /// Print each exchange as one line of JSON; values of secret headers are replaced
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &ListenArgs) -> Result<Exit, CliError> {
+    if let Some(path) = &args.ready_file {
+        remove_ready_file(path)?;
+    }
+    signals::block_on(listen(args))?
+}
+
+async fn listen(args: &ListenArgs) -> Result<Exit, CliError> {
+    let keep = match &args.store {
+        Some(path) => Keep::Store(Store::open(path).map_err(unusable)?),
+        None => Keep::Nothing,
+    };
+    let (view, mut exchanges) = mpsc::channel(VIEW);
+    let answer = args.forward_to.clone().map_or(Answer::Ok, Answer::Forward);
+    let listener = Listener::start(Config {
+        addr: args.addr,
+        answer,
+        keep,
+        keep_alive: true,
+        limits: Limits::STANDARD,
+        clock: clock::wall(),
+        on_exchange: Some(view),
+    });
+    let listener = listener.await.map_err(not_started)?;
+    let url = listener.url();
+    let kept = match &args.store {
+        Some(path) => format!("storing in {}", path.display()),
+        None => "storing nothing: name a file with --store to keep what comes".to_owned(),
+    };
+    output::talk(&format!("listening on {url} ({kept})"));
+    if !listener.addr().ip().is_loopback() {
+        output::talk("other machines can reach this address: anybody there can fill the store");
+    }
+    if let Some(path) = &args.ready_file {
+        write_ready_file(path, &url)?;
+    }
+
+    let ended = signals::asked_to_end();
+    tokio::pin!(ended);
+    let mut shown = 0_usize;
+    let mut has_reader = true;
+    loop {
+        tokio::select! {
+            asked = &mut ended => { asked?; break }
+            Some(exchange) = exchanges.recv() => {
+                shown += 1;
+                // Whoever reads may go; capturing goes on.
+                has_reader = has_reader && print(exchange, args.json).is_ok();
+            }
+        }
+    }
+    output::talk("ending: waiting for what is under way");
+    let drained = listener.finish().await;
+    while let Ok(exchange) = exchanges.try_recv() {
+        shown += 1;
+        has_reader = has_reader && print(exchange, args.json).is_ok();
+    }
+    let unseen = usize::try_from(drained.unseen).unwrap_or(usize::MAX);
+    output::talk(&format!("{} captured", count(shown.saturating_add(unseen), "exchange")));
+    for (n, what) in [
+        (drained.cut as u64, "cut: they had not ended in time"),
+        (drained.refused, "answered 503: they could not be kept"),
+        (drained.unseen, "not shown: they came too fast to print"),
+    ] {
+        if n > 0 {
+            output::talk(&format!("{n} {what}"));
+        }
+    }
+    if drained.store_stuck {
+        return Err(CliError::environment("the disk of the store does not answer")
+            .hint("what was acknowledged is stored; the rest may not be"));
+    }
+    Ok(Exit::Held)
+}
+
+fn print(exchange: Exchange, as_json: bool) -> std::io::Result<()> {
+    let mut out = output::data().lock();
+    if as_json {
+        serde_json::to_writer(&mut out, &exchange.redacted())?;
+        return writeln!(out);
+    }
+    let status = exchange.reply.as_ref().map_or("no reply".to_owned(), |it| it.status.to_string());
+    let error = exchange.forwarded.as_ref().and_then(|forwarded| forwarded.error.as_deref());
+    let line = format!(
+        "#{} {} {} ({} bytes) → {status} in {}{}",
+        exchange.number,
+        exchange.request.method,
+        exchange.request.target,
+        exchange.request.body.0.len(),
+        duration(exchange.duration_ms.unwrap_or_default()),
+        error.map(|error| format!(": {error}")).unwrap_or_default(),
+    );
+    writeln!(out, "{}", printable(&line))
+}
+
+/// Says why a file cannot be a store.
+pub(crate) fn unusable(error: StoreError) -> CliError {
+    let hint = error.hint();
+    let failed = CliError::environment("cannot use the store").because(error);
+    match hint {
+        Some(hint) => failed.hint(hint),
+        None => failed,
+    }
+}
+
+fn not_started(error: StartError) -> CliError {
+    let hint = error.hint();
+    let failed = CliError::environment("cannot listen").because(error);
+    match hint {
+        Some(hint) => failed.hint(hint),
+        None => failed,
+    }
+}

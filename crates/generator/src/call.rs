@@ -1,0 +1,480 @@
+//! A call is simulated first: who calls whom, what is said when, who joins and leaves, what it costs.
+//!
+//! A recipe and an index come in, a [`Call`] goes out that holds together because each of its facts
+//! follows from those before it; [`crate::written`] then writes it down as an event.
+
+use jiff::civil::DateTime;
+use uuid::Uuid;
+
+use crate::Recipe;
+use crate::archetype::{Answer, Archetype, Channel, Ending, Outcome, Plan};
+use crate::chance::{Chance, Purpose};
+use crate::library::{Dialogue, Domain, Formats, Library, Locale, VariableKind};
+use crate::price::Charge;
+use crate::script::{self, Beat, Mark, Speaker};
+use crate::world::{self, Agent, Customer, DAY, World};
+
+/// One call, as it happened. Times are milliseconds since 1970.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) plan: Plan,
+    pub(crate) workspace: Uuid,
+    pub(crate) agent: Agent,
+    /// The agent that the call was handed over to.
+    pub(crate) colleague: Option<Agent>,
+    pub(crate) customer: Option<Customer>,
+    /// Campaign and run.
+    pub(crate) campaign: Option<(Uuid, Uuid)>,
+    pub(crate) flow: Option<Uuid>,
+    /// The fill of each slot of a line: the shared ones, then the domain's variables.
+    pub(crate) values: Vec<String>,
+    /// `dynamicVariables`, in order.
+    pub(crate) variables: Vec<(String, Scalar)>,
+    pub(crate) turns: Vec<Turn>,
+    pub(crate) times: Times,
+    pub(crate) transfer: Option<Transfer>,
+    pub(crate) bill: Bill,
+}
+
+/// A value of `dynamicVariables`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Scalar {
+    Text(String),
+    /// Written as it stands: a JSON number.
+    Number(String),
+}
+
+/// Something that was said.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Turn {
+    pub(crate) beat: Beat,
+    /// When it began to be said; in a chat, when it was sent.
+    pub(crate) at: i64,
+}
+
+/// When what happened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    pub(crate) created: i64,
+    pub(crate) start: i64,
+    pub(crate) user_join: Option<i64>,
+    pub(crate) user_leave: i64,
+    /// The first agent's.
+    pub(crate) agent_join: Option<i64>,
+    /// When the first agent handed over, if it did.
+    pub(crate) handed_over: Option<i64>,
+    /// The last agent's.
+    pub(crate) agent_leave: Option<i64>,
+    pub(crate) end: i64,
+    pub(crate) updated: i64,
+}
+
+/// The attempt to put the customer through to a person.
+#[derive(Debug, Clone)]
+pub(crate) struct Transfer {
+    pub(crate) outcome: Outcome,
+    pub(crate) destination: String,
+    pub(crate) start: i64,
+    pub(crate) user_join: Option<i64>,
+    pub(crate) user_leave: Option<i64>,
+    pub(crate) end: i64,
+}
+
+/// What was used, billed. Speech is `None` in writing, the line without one.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Bill {
+    pub(crate) llm: Option<Charge>,
+    pub(crate) tts: Option<Charge>,
+    pub(crate) stt: Option<Charge>,
+    pub(crate) platform: Option<Charge>,
+    pub(crate) telephony: Option<Charge>,
+    pub(crate) agent: Option<Charge>,
+}
+
+impl Bill {
+    /// Ten-thousandths of the currency.
+    pub(crate) fn total(&self) -> i64 {
+        let charges = [self.llm, self.tts, self.stt, self.platform, self.telephony, self.agent];
+        charges.iter().flatten().map(|charge| charge.cost).sum()
+    }
+}
+
+/// The length that half of the answered calls stay below, and the spread of its logarithm. Service
+/// times of call centres are lognormal (Brown et al., JASA 100 (2005), section 5); there half took less
+/// than about two minutes.
+const TALK_MEDIAN_MS: f64 = 115_000.0;
+const TALK_SIGMA: f64 = 0.62;
+
+impl Call {
+    /// Lets call `index` of a recipe happen.
+    pub(crate) fn simulate(recipe: &Recipe, index: u64) -> Self {
+        let library = Library::embedded();
+        let epoch = recipe.epoch.map(ringback_event::Timestamp::as_millisecond);
+        let world = World::new(recipe.seed, epoch);
+        let mut chance = Chance::new(recipe.seed, Purpose::Story, index);
+
+        let drawn = chance.weighted(Archetype::ALL.iter().map(|archetype| archetype.share()));
+        let archetype = recipe.archetype.unwrap_or(Archetype::ALL[drawn]);
+        let plan = Plan::draw(archetype, &mut chance);
+        let place = place(library, &mut chance);
+        let (domain, locale) = (&library.domains[place.0], &library.locales[place.1]);
+        let first = chance.below(4);
+        let agent = Agent::new(&world, place, first);
+        let colleague = plan.hands_over.then(|| Agent::new(&world, place, first + 4));
+        let customer = (!plan.is_anonymous).then(|| {
+            let customer = Customer::draw(&world, &agent, locale, &mut chance);
+            Customer { do_not_disturb: customer.do_not_disturb || plan.do_not_disturb, ..customer }
+        });
+
+        let created = world.arrival(index, &mut chance);
+        let campaign = plan.has_campaign.then(|| agent.campaign(&world, created, chance.below(3)));
+        let has_flow = plan.has_flow.then_some(agent.flow);
+
+        let mut draft = Draft { chance, locale, library, plan };
+        let company = world.company(domain);
+        let (mut values, mut variables) =
+            draft.names(customer.as_ref(), &agent, colleague.as_ref(), company);
+        if let Some(dialogue) = &domain.dialogues[place.1] {
+            draft.facts(domain, dialogue, created, &mut values, &mut variables);
+        }
+
+        let start = created + draft.chance.between(350, 2_800);
+        let base = Self {
+            plan,
+            workspace: world.workspace,
+            agent,
+            colleague,
+            customer,
+            campaign,
+            flow: has_flow,
+            values,
+            variables,
+            turns: Vec::new(),
+            times: Times {
+                created,
+                start,
+                user_join: None,
+                user_leave: start,
+                agent_join: None,
+                handed_over: None,
+                agent_leave: None,
+                end: start,
+                updated: start,
+            },
+            transfer: None,
+            bill: Bill::default(),
+        };
+        match &domain.dialogues[place.1] {
+            Some(dialogue) if plan.answer != Answer::Nobody => draft.answered(base, dialogue),
+            _ => draft.unanswered(base),
+        }
+    }
+}
+
+/// Draws the domain, and one of the locales that it speaks.
+fn place(library: &Library, chance: &mut Chance) -> (usize, usize) {
+    let domain = chance.weighted(library.domains.iter().map(|domain| domain.weight));
+    let spoken = library.locales.iter().zip(&library.domains[domain].dialogues);
+    let locale = chance.weighted(
+        spoken.map(|(locale, dialogue)| if dialogue.is_some() { locale.weight } else { 0 }),
+    );
+    (domain, locale)
+}
+
+/// What is needed while a call is being drawn.
+struct Draft {
+    chance: Chance,
+    locale: &'static Locale,
+    library: &'static Library,
+    plan: Plan,
+}
+
+impl Draft {
+    /// Fills the shared slots of lines, and begins the variables with the customer's name.
+    fn names(
+        &self,
+        customer: Option<&Customer>,
+        agent: &Agent,
+        colleague: Option<&Agent>,
+        company: &str,
+    ) -> (Vec<String>, Vec<(String, Scalar)>) {
+        let stranger = &self.locale.names.stranger;
+        let name = customer.and_then(|customer| customer.name.as_ref());
+        let address = customer.map_or(stranger, |customer| &customer.address);
+        let values = vec![
+            address.clone(),
+            name.unwrap_or(stranger).clone(),
+            agent.name.to_owned(),
+            colleague.map_or(agent.name, |colleague| colleague.name).to_owned(),
+            company.to_owned(),
+        ];
+        let variables = name.map(|name| ("customerName".to_owned(), Scalar::Text(name.clone())));
+        (values, variables.into_iter().collect())
+    }
+
+    /// Draws the domain's variables: how a line speaks of each, and how `dynamicVariables` holds it.
+    fn facts(
+        &mut self,
+        domain: &Domain,
+        dialogue: &Dialogue,
+        created: i64,
+        values: &mut Vec<String>,
+        variables: &mut Vec<(String, Scalar)>,
+    ) {
+        let formats = &self.locale.formats;
+        for (index, variable) in domain.variables.iter().enumerate() {
+            let chance = &mut self.chance;
+            let (spoken, held) = match &variable.kind {
+                VariableKind::Pattern(pattern) => both(reference(pattern, chance)),
+                VariableKind::Choice => both(chance.pick(&dialogue.choices[index]).clone()),
+                VariableKind::Days(low, high) => {
+                    let date = civil(created + chance.between(*low, *high) * DAY);
+                    (formats.date(date), Scalar::Text(date.date().to_string()))
+                }
+                VariableKind::Clock(low, high) => {
+                    let hour = chance.between(*low, high - 1);
+                    let minute = 15 * chance.between(0, 3);
+                    (formats.clock(hour, minute), Scalar::Text(format!("{hour:02}:{minute:02}")))
+                }
+                VariableKind::Money(low, high) => {
+                    let minor = chance.between(low * 100, high * 100);
+                    formats.money(minor)
+                }
+                VariableKind::Number(low, high) => {
+                    let number = chance.between(*low, *high).to_string();
+                    (number.clone(), Scalar::Number(number))
+                }
+            };
+            values.push(spoken);
+            variables.push((variable.name.clone(), held));
+        }
+    }
+
+    /// Lets the phone ring until it is given up.
+    fn unanswered(mut self, call: Call) -> Call {
+        let rang = match self.plan.ending {
+            Ending::Busy => self.chance.between(1_500, 4_000),
+            _ => self.chance.between(18_000, 45_000),
+        };
+        let end = call.times.start + rang;
+        let updated = end + self.chance.between(40, 900);
+        Call { times: Times { user_leave: end, end, updated, ..call.times }, ..call }
+    }
+
+    /// Lets the conversation happen.
+    fn answered(mut self, mut call: Call, dialogue: &'static Dialogue) -> Call {
+        let rang = match self.plan.channel {
+            Channel::Outbound => self.chance.between(3_000, 24_000),
+            Channel::Inbound => self.chance.between(300, 1_500),
+            Channel::Web | Channel::Chat => self.chance.between(50, 600),
+        };
+        let user_join = call.times.start + rang;
+        let agent_join = user_join + self.chance.between(60, 450);
+
+        let talk = match self.plan.ending {
+            Ending::TimeIsUp => call.agent.longest_call * 1_000,
+            _ => milliseconds(self.chance.lognormal(TALK_MEDIAN_MS, TALK_SIGMA)),
+        };
+        let is_named = call.customer.as_ref().is_some_and(|customer| customer.name.is_some());
+        let scene = script::Scene {
+            plan: self.plan,
+            locale: self.locale,
+            dialogue,
+            values: &call.values,
+            is_named,
+        };
+        let script = script::write(&scene, talk - (agent_join - user_join), &mut self.chance);
+
+        let mut now = agent_join;
+        let mut used = Used::default();
+        let mut times = call.times;
+        for beat in script {
+            now += beat.gap;
+            if beat.by == 1 && times.handed_over.is_none() {
+                times.handed_over = Some(now - beat.gap / 2);
+            }
+            if beat.mark == Mark::TransferEnded
+                && let Some(transfer) = &mut call.transfer
+            {
+                transfer.end = now - 1_000;
+            }
+            // Two messages never share an instant, or their order would be lost.
+            call.turns.push(Turn { beat, at: now });
+            match beat.speaker {
+                Speaker::Agent => {
+                    used.spoken += beat.length;
+                    used.thought += beat.gap.min(2_500);
+                }
+                Speaker::Customer => used.heard += beat.length,
+            }
+            now += beat.length.max(1);
+            if beat.mark == Mark::TransferBegins {
+                call.transfer = self.transfer(now);
+            }
+        }
+        times.user_join = Some(user_join);
+        times.agent_join = Some(agent_join);
+        call.times = self.leave(now, times, call.transfer.as_ref());
+        call.bill = self.bill(&call, used);
+        call
+    }
+
+    /// Begins the transfer that the plan has, after the last word at `now`.
+    fn transfer(&mut self, now: i64) -> Option<Transfer> {
+        let outcome = self.plan.transfer?;
+        let chance = &mut self.chance;
+        let destination = match chance.below(10) {
+            0 => format!("sip:desk-{}@voice.example.com", chance.between(100, 999)),
+            1 => (*chance.pick(&["billing", "tier-2", "front-desk"])).to_owned(),
+            _ => world::phone(&self.locale.phones, &self.locale.phones.business, chance),
+        };
+        let start = now + chance.between(150, 600);
+        let mut transfer =
+            Transfer { outcome, destination, start, user_join: None, user_leave: None, end: start };
+        if outcome == Outcome::Connected {
+            let join = start + chance.between(2_500, 24_000);
+            let leave = join + milliseconds(chance.lognormal(TALK_MEDIAN_MS, TALK_SIGMA));
+            transfer.user_join = Some(join);
+            transfer.user_leave = Some(leave);
+            transfer.end = leave + chance.between(40, 700);
+        }
+        Some(transfer)
+    }
+
+    /// Lets everybody leave after the last word at `now`.
+    fn leave(&mut self, now: i64, times: Times, transfer: Option<&Transfer>) -> Times {
+        let chance = &mut self.chance;
+        let mut soon = |now: i64| now + chance.between(60, 900);
+        let over = transfer.map_or(now, |transfer| transfer.end.max(now));
+        let (user_leave, agent_leave) = match (self.plan.ending, transfer) {
+            // The agent leaves when the other party is there.
+            (_, Some(Transfer { user_join: Some(join), .. })) => (soon(over), soon(*join)),
+            (
+                Ending::AgentHangsUp | Ending::TimeIsUp | Ending::Silence | Ending::MessageLeft,
+                _,
+            ) => {
+                let agent_leave = soon(now);
+                (soon(agent_leave), agent_leave)
+            }
+            _ => {
+                let user_leave = soon(now);
+                (user_leave, soon(user_leave))
+            }
+        };
+        // The end node of a flow waits 100 ms before it hangs up, unless it is told to wait longer.
+        let end = user_leave.max(agent_leave) + self.chance.between(100, 1_500);
+        let updated = end + self.chance.between(40, 2_500);
+        Times { user_leave, agent_leave: Some(agent_leave), end, updated, ..times }
+    }
+
+    /// Bills what was used.
+    fn bill(&self, call: &Call, used: Used) -> Bill {
+        let prices = &self.library.prices;
+        let Times { user_join, user_leave, agent_join, agent_leave, end, .. } = call.times;
+        let span = |from: Option<i64>, to: i64| seconds(from.map_or(0, |from| to - from));
+        let is_spoken = self.plan.channel != Channel::Chat;
+        Bill {
+            llm: Some(prices.llm[call.agent.llm].price().charge(seconds(used.thought))),
+            tts: is_spoken.then(|| prices.tts[call.agent.tts].price().charge(seconds(used.spoken))),
+            stt: is_spoken.then(|| prices.stt[call.agent.stt].price().charge(seconds(used.heard))),
+            platform: Some(prices.platform.charge(span(user_join, end))),
+            telephony: self
+                .plan
+                .channel
+                .is_phone()
+                .then(|| prices.telephony.charge(span(user_join, user_leave))),
+            agent: agent_leave.map(|leave| prices.agent.charge(span(agent_join, leave))),
+        }
+    }
+}
+
+/// Milliseconds of what is billed by use.
+#[derive(Debug, Clone, Copy, Default)]
+struct Used {
+    thought: i64,
+    spoken: i64,
+    heard: i64,
+}
+
+/// Whole seconds, rounded up.
+fn seconds(milliseconds: i64) -> i64 {
+    milliseconds.max(0).saturating_add(999) / 1_000
+}
+
+/// Whole milliseconds; a length of time is far from where a float loses them.
+#[expect(clippy::cast_possible_truncation, reason = "floored, and far from the ends of i64")]
+fn milliseconds(length: f64) -> i64 {
+    length.clamp(0.0, 1e9) as i64
+}
+
+fn both(text: String) -> (String, Scalar) {
+    (text.clone(), Scalar::Text(text))
+}
+
+/// Draws a reference such as an order number.
+fn reference(pattern: &str, chance: &mut Chance) -> String {
+    let mut out = String::with_capacity(pattern.len());
+    for letter in pattern.chars() {
+        out.push(match letter {
+            '#' => chance.digit(),
+            'A' => *chance.pick(&REFERENCE_LETTERS),
+            other => other,
+        });
+    }
+    out
+}
+
+/// Without the letters that are mistaken for digits or for each other.
+const REFERENCE_LETTERS: [char; 21] = [
+    'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'J', 'K', 'L', 'M', 'N', 'P', 'R', 'T', 'U', 'W', 'X',
+    'Y', 'Z',
+];
+
+fn civil(milliseconds: i64) -> DateTime {
+    jiff::Timestamp::from_millisecond(milliseconds)
+        .unwrap_or_default()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .datetime()
+}
+
+impl Formats {
+    fn date(&self, date: DateTime) -> String {
+        let month = usize::try_from(date.month()).map_or(0, |month| month.saturating_sub(1));
+        let month = self.months.get(month).map_or("", String::as_str);
+        self.date.replace("{month}", month).replace("{day}", &date.day().to_string())
+    }
+
+    fn clock(&self, hour: i64, minute: i64) -> String {
+        let half = self.halves.get(usize::from(hour >= 12)).map_or("", String::as_str);
+        self.clock
+            .replace("{hour24}", &hour.to_string())
+            .replace("{hour12}", &((hour + 11) % 12 + 1).to_string())
+            .replace("{minute}", &format!("{minute:02}"))
+            .replace("{half}", half)
+    }
+
+    /// Writes an amount of hundredths of the reference currency, converted: (spoken, held).
+    fn money(&self, reference: i64) -> (String, Scalar) {
+        let minor = reference * i64::from(self.money_factor);
+        let minor = if self.minor_digits == 0 { minor / 100 * 100 } else { minor };
+        let (whole, cents) = (minor / 100, minor % 100);
+        let mut amount = whole.to_string();
+        let mut at = amount.len();
+        while at > 3 {
+            at -= 3;
+            amount.insert_str(at, &self.group_mark);
+        }
+        let mut held = whole.to_string();
+        if self.minor_digits == 2 {
+            amount.push_str(&format!("{}{cents:02}", self.decimal_mark));
+            held = format!("{whole}.{cents:02}");
+        }
+        // A JSON number has no digits that say nothing: 149.9, not 149.90.
+        let held = if held.contains('.') {
+            held.trim_end_matches('0').trim_end_matches('.')
+        } else {
+            &held
+        };
+        (self.money.replace("{amount}", &amount), Scalar::Number(held.to_owned()))
+    }
+}

@@ -1,0 +1,86 @@
+//! Calls made up from a seed, so coherent that a receiver cannot tell.
+//!
+//! A [`Recipe`] and an index come in, one event goes out: typed ([`event`]) or as the bytes that
+//! `ringback generate` prints and `ringback send` sends ([`bytes`]). An event is a pure function of
+//! (seed, [`VERSION`], index): event 17 of seed 42 can be made alone, on any machine, and is always the
+//! same bytes. The crate reads no clock, no file and no randomness of the system.
+//!
+//! A call is simulated first (who calls whom, what is said when, who joins and leaves, what it costs)
+//! and then written down, so that every relation between its keys holds: each event passes
+//! [`ringback_event::judge`] at [`Level::Semantic`](ringback_event::Level::Semantic). No datum belongs
+//! to a person: phone numbers are from ranges kept for fiction, e-mail addresses at example domains.
+//!
+//! ```
+//! use ringback_event::{Level, judge};
+//! use ringback_generator::{Archetype, Recipe, bytes};
+//!
+//! let recipe = Recipe { archetype: Some(Archetype::Inbound), ..Recipe::new(42) };
+//! let event = bytes(&recipe, 17);
+//! assert_eq!(event, bytes(&recipe, 17));
+//! assert!(judge(&event, Level::Semantic).is_empty());
+//! ```
+
+mod archetype;
+mod call;
+mod chance;
+mod library;
+mod line;
+mod mutation;
+mod price;
+mod script;
+mod world;
+mod written;
+
+use ringback_event::{Event, Timestamp};
+
+pub use archetype::{Archetype, ArchetypeError};
+pub use mutation::{
+    ApplyError, Effect, Mutation, MutationError, Reaction, apply, apply_all, mutations, table,
+};
+
+use call::Call;
+use chance::{Chance, Purpose};
+
+/// The version of what a seed means. It changes whenever the same seed would give other bytes.
+pub const VERSION: u32 = 1;
+
+/// What events are made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipe {
+    /// Draws the stories: people, times, words, money.
+    pub seed: u64,
+    /// Draws the ids that belong to a conversation itself: `eventId`, `payload.id`, and the ids of the
+    /// rows in `transcripts`, `agents`, `users` and `transfers`. The same seed with another identity is
+    /// the same story under fresh ids, which a receiver that de-duplicates has not seen.
+    pub identity: u64,
+    /// The kind of every call; `None` for a realistic mix.
+    pub archetype: Option<Archetype>,
+    /// Midnight before the first call; `None` for the one that the seed draws, a Monday of 2025.
+    /// Moved into the years 5 to 9892, where every time of a call has a year of four digits.
+    pub epoch: Option<Timestamp>,
+}
+
+impl Recipe {
+    /// Makes the recipe of a realistic mix, whose identity is the seed.
+    pub fn new(seed: u64) -> Self {
+        Self { seed, identity: seed, archetype: None, epoch: None }
+    }
+}
+
+/// Makes one event.
+pub fn event(recipe: &Recipe, index: u64) -> Event {
+    let call = Call::simulate(recipe, index);
+    written::event(&call, Chance::new(recipe.identity, Purpose::Identity, index))
+}
+
+/// Makes one event as compact JSON, without a line feed at its end.
+pub fn bytes(recipe: &Recipe, index: u64) -> Vec<u8> {
+    serde_json::to_vec(&event(recipe, index))
+        .unwrap_or_else(|error| unreachable!("an event is JSON: {error}"))
+}
+
+/// Returns the name that is nearest to one that is not known.
+fn nearest(name: &str, known: &'static [&'static str]) -> &'static str {
+    let distance = |known: &&&str| strsim::damerau_levenshtein(name, known);
+    known.iter().min_by_key(distance).copied().unwrap_or_default()
+}

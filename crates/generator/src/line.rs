@@ -1,0 +1,119 @@
+//! A line of a dialogue: text with slots, such as `Is this {name}?`.
+//!
+//! A slot that is not known is refused when the line is read, so that filling one cannot fail.
+
+/// A line, ready to be filled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Line {
+    pieces: Vec<Piece>,
+    /// Characters of the text outside the slots.
+    characters: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    Slot(usize),
+}
+
+/// A line that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum LineError {
+    #[error("`{line}` has no `}}` after `{{`")]
+    Open { line: String },
+    #[error("`{line}` uses the slot `{slot}`, which is not known; known are {known}")]
+    Slot { line: String, slot: String, known: String },
+    #[error("`{line}` has a line feed, or is empty; a line is one line of the transcript")]
+    Form { line: String },
+}
+
+/// The slots of every line, before those of the domain.
+const SHARED: [&str; 5] = ["customer", "name", "agent", "colleague", "company"];
+
+/// The names that a line may use, by the number under which they are filled.
+pub(crate) struct Slots<'a>(Vec<&'a str>);
+
+impl<'a> Slots<'a> {
+    pub(crate) fn shared() -> Self {
+        Self(SHARED.to_vec())
+    }
+
+    /// Adds the variables of a domain.
+    pub(crate) fn with(variables: impl Iterator<Item = &'a str>) -> Self {
+        Self(SHARED.into_iter().chain(variables).collect())
+    }
+}
+
+impl Line {
+    pub(crate) fn read(line: &str, slots: &Slots<'_>) -> Result<Self, LineError> {
+        let owned = || line.to_owned();
+        if line.is_empty() || line.contains(['\n', '\r']) {
+            return Err(LineError::Form { line: owned() });
+        }
+        let mut pieces = Vec::new();
+        let mut rest = line;
+        while let Some((before, after)) = rest.split_once('{') {
+            let (slot, after) =
+                after.split_once('}').ok_or_else(|| LineError::Open { line: owned() })?;
+            let number = slots.0.iter().position(|known| *known == slot).ok_or_else(|| {
+                LineError::Slot { line: owned(), slot: slot.to_owned(), known: slots.0.join(", ") }
+            })?;
+            if !before.is_empty() {
+                pieces.push(Piece::Text(before.to_owned()));
+            }
+            pieces.push(Piece::Slot(number));
+            rest = after;
+        }
+        if !rest.is_empty() {
+            pieces.push(Piece::Text(rest.to_owned()));
+        }
+        let of_text = |piece: &Piece| match piece {
+            Piece::Text(text) => text.chars().count(),
+            Piece::Slot(_) => 0,
+        };
+        let characters = pieces.iter().map(of_text).sum();
+        Ok(Self { pieces, characters })
+    }
+
+    /// Counts the characters of the line once it is filled.
+    pub(crate) fn characters(&self, values: &[String]) -> usize {
+        let of_slot = |piece: &Piece| match piece {
+            Piece::Text(_) => 0,
+            Piece::Slot(number) => values.get(*number).map_or(0, |value| value.chars().count()),
+        };
+        self.characters + self.pieces.iter().map(of_slot).sum::<usize>()
+    }
+
+    /// Writes the line with its slots filled.
+    pub(crate) fn fill(&self, values: &[String], out: &mut String) {
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Slot(number) => out.push_str(values.get(*number).map_or("", String::as_str)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_filled_by_the_numbers_of_its_slots() {
+        let line =
+            Line::read("{item} for {customer}.", &Slots::with(["item"].into_iter())).unwrap();
+        let values = ["Zoë", "", "", "", "", "A lamp"].map(str::to_owned);
+        let mut out = String::new();
+        line.fill(&values, &mut out);
+        assert_eq!(out, "A lamp for Zoë.");
+        assert_eq!(line.characters(&values), 15);
+    }
+
+    #[test]
+    fn a_slot_that_is_not_known_is_refused_with_those_that_are() {
+        let error = Line::read("Is it {colour}?", &Slots::shared()).unwrap_err();
+        insta::assert_snapshot!(error, @"`Is it {colour}?` uses the slot `colour`, which is not known; known are customer, name, agent, colleague, company");
+        insta::assert_snapshot!(Line::read("Is it {colour?", &Slots::shared()).unwrap_err(), @"`Is it {colour?` has no `}` after `{`");
+    }
+}

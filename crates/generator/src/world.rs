@@ -1,0 +1,299 @@
+//! What recurs over the events of a seed: its epoch, companies, agents, customers and campaigns.
+//!
+//! Nothing is kept: agent 3 or customer 812 is drawn again, from a stream of its own, whenever a call
+//! needs it, and is the same each time.
+
+use fake::Fake;
+use fake::faker::name::raw::{FirstName, LastName};
+use fake::locales::{AR_SA, DE_DE, EN, FR_FR, JA_JP, PT_BR};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::chance::{Chance, Purpose};
+use crate::library::{Domain, FakeLocale, Library, Locale, Names, Phones};
+
+/// Milliseconds of a day.
+pub(crate) const DAY: i64 = 86_400_000;
+
+/// Calls a day, over all agents.
+const CALLS_A_DAY: u64 = 1_500;
+
+/// After so many days the calls begin again at the epoch, so that no index leaves the calendar.
+const DAYS: u64 = 3_650;
+
+/// 2025-01-06T00:00:00Z, a Monday.
+const FIRST_EPOCH: i64 = 1_736_121_600_000;
+
+/// Customers of each agent.
+const CUSTOMERS: u64 = 4_000;
+
+/// Calls in each hour of a day (UTC), out of a thousand: little at night, one peak before noon and a
+/// lower one in the afternoon, the shape that Brown et al. found in a bank's call centre ("Statistical
+/// Analysis of a Telephone Call Center", JASA 100 (2005), section 4).
+const HOURS: [u64; 24] =
+    [4, 3, 2, 2, 3, 5, 12, 28, 58, 82, 96, 94, 80, 74, 82, 86, 80, 66, 48, 36, 26, 17, 10, 6];
+
+/// What all events of a seed share.
+#[derive(Debug)]
+pub(crate) struct World {
+    seed: u64,
+    /// Milliseconds since 1970.
+    pub(crate) epoch: i64,
+    pub(crate) workspace: Uuid,
+    /// Draws one of a domain's companies: a workspace has one for each trade.
+    company: u64,
+}
+
+impl World {
+    /// Draws the world of a seed; `epoch` moves its first day.
+    pub(crate) fn new(seed: u64, epoch: Option<i64>) -> Self {
+        let mut chance = Chance::new(seed, Purpose::World, 0);
+        let drawn = FIRST_EPOCH + chance.between(0, 51) * 7 * DAY;
+        // Years 1 to 9900: whatever follows from an epoch still has a year of four digits.
+        let epoch = epoch.unwrap_or(drawn).clamp(-62_000_000_000_000, 250_000_000_000_000);
+        Self { seed, epoch, workspace: chance.uuid(), company: chance.below(1 << 32) }
+    }
+
+    pub(crate) fn company<'a>(&self, domain: &'a Domain) -> &'a str {
+        let count = domain.companies.len() as u64;
+        &domain.companies[usize::try_from(self.company % count).unwrap_or_default()]
+    }
+
+    /// Returns the moment at which call `index` is made: calls follow each other through the day by
+    /// the curve of [`HOURS`], each somewhere in its own share of it.
+    pub(crate) fn arrival(&self, index: u64, chance: &mut Chance) -> i64 {
+        const SHARE: u64 = 1 << 20;
+        let (day, number) = ((index / CALLS_A_DAY) % DAYS, index % CALLS_A_DAY);
+        let total: u64 = HOURS.iter().sum();
+        // A place on the curve's area, in parts of `whole`.
+        let whole = CALLS_A_DAY * SHARE;
+        let mut place = (number * SHARE + chance.below(SHARE)) * total;
+        let mut hour = 0_i64;
+        let mut into = 0;
+        for weight in HOURS {
+            if place < weight * whole {
+                into = place / weight * 3_600_000 / whole;
+                break;
+            }
+            place -= weight * whole;
+            hour += 1;
+        }
+        let signed = |number: u64| i64::try_from(number).unwrap_or_default();
+        self.epoch + signed(day) * DAY + hour * 3_600_000 + signed(into)
+    }
+}
+
+/// A virtual agent of the workspace.
+#[derive(Debug)]
+pub(crate) struct Agent {
+    pub(crate) id: Uuid,
+    pub(crate) name: &'static str,
+    pub(crate) phone_id: Uuid,
+    pub(crate) phone: String,
+    pub(crate) flow: Uuid,
+    pub(crate) llm: usize,
+    pub(crate) tts: usize,
+    pub(crate) stt: usize,
+    /// Whether the system that starts its calls writes JSON with spaces; both are documented.
+    pub(crate) spaced_json: bool,
+    /// Seconds.
+    pub(crate) longest_call: i64,
+    number: u64,
+}
+
+impl Agent {
+    /// Draws agent `number` (0 to 7) of a domain and a locale.
+    pub(crate) fn new(world: &World, (domain, locale): (usize, usize), number: u64) -> Self {
+        let library = Library::embedded();
+        let place = &library.locales[locale];
+        let number = (domain as u64 * 64 + locale as u64) * 8 + number;
+        let mut chance = Chance::new(world.seed, Purpose::Agent, number);
+        let prices = &library.prices;
+        Self {
+            id: chance.uuid(),
+            name: chance.pick(&place.names.agents).as_str(),
+            phone_id: chance.uuid(),
+            phone: phone(&place.phones, &place.phones.business, &mut chance),
+            flow: chance.uuid(),
+            llm: chance.index(prices.llm.len()),
+            tts: chance.index(prices.tts.len()),
+            stt: chance.index(prices.stt.len()),
+            spaced_json: chance.permille(300),
+            longest_call: [600, 900, 1_200, 1_800][chance.index(4)],
+            number,
+        }
+    }
+
+    /// Draws the campaign that a call on a day belongs to: (campaign, run). A run lasts a day.
+    pub(crate) fn campaign(&self, world: &World, start: i64, choice: u64) -> (Uuid, Uuid) {
+        let campaign = self.number * 4 + choice;
+        let day = (start - world.epoch).div_euclid(DAY);
+        let id = Chance::new(world.seed, Purpose::Campaign, campaign << 32).uuid();
+        let run = (campaign << 32) + 1 + u64::try_from(day).unwrap_or_default();
+        (id, Chance::new(world.seed, Purpose::Campaign, run).uuid())
+    }
+}
+
+/// A customer of the workspace.
+#[derive(Debug)]
+pub(crate) struct Customer {
+    pub(crate) id: Uuid,
+    /// `None` for a customer who was made without a name.
+    pub(crate) name: Option<String>,
+    /// How an agent addresses them.
+    pub(crate) address: String,
+    pub(crate) email: Option<String>,
+    pub(crate) phone: String,
+    pub(crate) identifier: String,
+    pub(crate) priority: i64,
+    pub(crate) do_not_disturb: bool,
+    pub(crate) metadata: Value,
+    pub(crate) created: i64,
+    pub(crate) updated: i64,
+}
+
+impl Customer {
+    /// Draws one of the agent's customers.
+    pub(crate) fn draw(world: &World, agent: &Agent, locale: &Locale, story: &mut Chance) -> Self {
+        let number = agent.number * CUSTOMERS + story.below(CUSTOMERS);
+        let mut chance = Chance::new(world.seed, Purpose::Customer, number);
+        let (given, family) = names(&locale.names, &mut chance);
+        let write = |form: &str| form.replace("{given}", &given).replace("{family}", &family);
+        let is_named = chance.permille(985);
+        let handle = handle(&given, &family, number);
+        let mail = chance.pick(&locale.phones.email_domains);
+        let email = format!("{handle}@{mail}");
+        let identifier = match chance.below(4) {
+            0 => email.clone(),
+            1 => format!("CUST-{number:07}"),
+            _ => handle,
+        };
+        let created = world.epoch - chance.between(1, 400 * DAY);
+        Self {
+            id: chance.uuid(),
+            name: is_named.then(|| write(&locale.names.full)),
+            address: if is_named {
+                write(&locale.names.address)
+            } else {
+                locale.names.stranger.clone()
+            },
+            email: chance.permille(960).then_some(email),
+            phone: phone(&locale.phones, &locale.phones.customer, &mut chance),
+            identifier,
+            priority: if chance.permille(700) { 5 } else { chance.between(0, 9) },
+            do_not_disturb: chance.permille(20),
+            metadata: metadata(&mut chance),
+            created,
+            updated: created + chance.between(0, world.epoch - created),
+        }
+    }
+}
+
+/// Draws what a workspace stores with a customer: any JSON.
+fn metadata(chance: &mut Chance) -> Value {
+    let plan = *chance.pick(&["basic", "plus", "premium", "business"]);
+    let since = chance.between(2015, 2024);
+    match chance.below(20) {
+        0 | 1 => Value::Null,
+        2 => json!(plan),
+        3 => json!(since),
+        4 => json!(chance.permille(500)),
+        5..=9 => json!({ "plan": plan }),
+        10 => json!({}),
+        11..=13 => json!({ "plan": plan, "tags": ["newsletter", "vip"], "since": since }),
+        _ => json!({ "plan": plan, "since": since, "consent": { "recording": true } }),
+    }
+}
+
+fn names(names: &Names, chance: &mut Chance) -> (String, String) {
+    macro_rules! fake_names {
+        ($locale:expr) => {
+            (
+                FirstName($locale).fake_with_rng(chance.rng()),
+                LastName($locale).fake_with_rng(chance.rng()),
+            )
+        };
+    }
+    match names.fake {
+        Some(FakeLocale::En) => fake_names!(EN),
+        Some(FakeLocale::DeDe) => fake_names!(DE_DE),
+        Some(FakeLocale::FrFr) => fake_names!(FR_FR),
+        Some(FakeLocale::PtBr) => fake_names!(PT_BR),
+        Some(FakeLocale::ArSa) => fake_names!(AR_SA),
+        Some(FakeLocale::JaJp) => fake_names!(JA_JP),
+        None => (chance.pick(&names.given).clone(), chance.pick(&names.family).clone()),
+    }
+}
+
+/// Returns the part of an address before the `@`: the name in ASCII where it has one, and the number
+/// that makes it unique.
+fn handle(given: &str, family: &str, number: u64) -> String {
+    let (given, family) = (ascii(given), ascii(family));
+    match (given.as_str(), family.as_str()) {
+        ("", "") => format!("customer.{number}"),
+        ("", name) | (name, "") => format!("{name}.{number}"),
+        (given, family) => format!("{given}.{family}.{number}"),
+    }
+}
+
+/// Writes a name of a Latin script in small ASCII letters; others are left out.
+fn ascii(name: &str) -> String {
+    let mut out = String::new();
+    for letter in name.chars().flat_map(char::to_lowercase) {
+        match letter {
+            'a'..='z' => out.push(letter),
+            'á' | 'à' | 'â' | 'ã' | 'å' => out.push('a'),
+            'ä' | 'æ' => out.push_str("ae"),
+            'ç' => out.push('c'),
+            'é' | 'è' | 'ê' | 'ë' => out.push('e'),
+            'í' | 'ì' | 'î' | 'ï' => out.push('i'),
+            'ñ' => out.push('n'),
+            'ó' | 'ò' | 'ô' | 'õ' => out.push('o'),
+            'ö' | 'œ' => out.push_str("oe"),
+            'ú' | 'ù' | 'û' => out.push('u'),
+            'ü' => out.push_str("ue"),
+            'ß' => out.push_str("ss"),
+            _ => {}
+        }
+    }
+    out
+}
+
+/// Draws a phone number from patterns that belong to nobody.
+pub(crate) fn phone(phones: &Phones, patterns: &[String], chance: &mut Chance) -> String {
+    let mut number = String::with_capacity(16);
+    for letter in chance.pick(patterns).chars() {
+        match letter {
+            '#' => number.push(chance.digit()),
+            '@' => number.push_str(chance.pick(&phones.areas).as_str()),
+            other => number.push(other),
+        }
+    }
+    number
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_is_ascii_in_every_script() {
+        assert_eq!(handle("Zoë", "Müller", 7), "zoe.mueller.7");
+        assert_eq!(handle("さくら", "田中", 7), "customer.7");
+    }
+
+    #[test]
+    fn calls_follow_each_other_through_the_day() {
+        let world = World::new(42, None);
+        let arrivals: Vec<i64> = (0..3_000)
+            .map(|index| world.arrival(index, &mut Chance::new(42, Purpose::Story, index)))
+            .collect();
+        assert!(arrivals.is_sorted());
+        assert_eq!((arrivals[1_499] - world.epoch).div_euclid(DAY), 0);
+        assert_eq!((arrivals[1_500] - world.epoch).div_euclid(DAY), 1);
+        let hour = |ms: &&i64| (**ms - world.epoch).rem_euclid(DAY) / 3_600_000;
+        let at_ten = arrivals.iter().filter(|ms| hour(ms) == 10).count();
+        let at_three = arrivals.iter().filter(|ms| hour(ms) == 3).count();
+        assert!(at_ten > 250 && at_three < 20, "{at_ten} {at_three}");
+    }
+}

@@ -1,0 +1,367 @@
+//! A call is written down: the one place where a story becomes the keys of an event.
+//!
+//! The ids that belong to the conversation come from the identity's stream, all else from the call.
+
+use ringback_event::{
+    Agent, ChargeType, ConversationCost, ConversationStatus, ConversationType, CostItem, Customer,
+    EndReason, Event, EventType, Exact, Extra, Field, JsonText, Message, MessageType,
+    ParticipantRole, Payload, RecordingStatus, Source, SourceMethod, TelephonyType, Timestamp,
+    Transcript, Transfer, TransferStatus, User, render_transcript,
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::archetype::{Answer, Channel, Ending, Outcome};
+use crate::call::{Call, Scalar};
+use crate::chance::Chance;
+use crate::library::Library;
+use crate::price::Charge;
+use crate::script::Speaker;
+
+/// Writes a call down under the ids of an identity.
+pub(crate) fn event(call: &Call, mut identity: Chance) -> Event {
+    let event_id = identity.uuid().to_string();
+    let writer = Writer { call, id: identity.uuid().to_string(), identity };
+    Event {
+        event_id,
+        event_type: EventType::Completed,
+        payload: writer.payload(),
+        extra: Extra::new(),
+    }
+}
+
+struct Writer<'a> {
+    call: &'a Call,
+    /// `payload.id`.
+    id: String,
+    identity: Chance,
+}
+
+/// Writes a time; every time of a call follows from an epoch that is kept inside the calendar.
+fn time(milliseconds: i64) -> Timestamp {
+    Timestamp::from_millisecond(milliseconds)
+        .unwrap_or_else(|error| unreachable!("outside the calendar: {error}"))
+}
+
+fn text(id: Uuid) -> Field<String> {
+    Field::Value(id.to_string())
+}
+
+impl Writer<'_> {
+    fn payload(mut self) -> Payload {
+        let call = self.call;
+        let times = call.times;
+        let plan = call.plan;
+        let is_phone = plan.channel.is_phone();
+        let is_answered = plan.answer != Answer::Nobody;
+        let rows: Vec<String> =
+            (0..self.parts()).map(|_| self.identity.uuid().to_string()).collect();
+        let messages = self.messages();
+        let customer = call.customer.as_ref();
+        let of_customer = customer.map(|customer| customer.phone.clone());
+        let of_business = Some(call.agent.phone.clone());
+        let (to, from) = match plan.channel {
+            Channel::Outbound => (of_customer, of_business.filter(|_| is_answered)),
+            // A caller who withholds their number leaves an empty one.
+            Channel::Inbound => (of_business, Some(of_customer.unwrap_or_default())),
+            Channel::Web | Channel::Chat => (None, None),
+        };
+        let transfer = call.transfer.as_ref();
+        let transcripts = self.transcripts(&rows, &messages);
+        let agents = self.agents(&rows);
+        let recording = (is_answered && plan.channel != Channel::Chat).then_some(
+            if plan.recording_in_progress {
+                RecordingStatus::InProgress
+            } else {
+                RecordingStatus::Completed
+            },
+        );
+        let recording_url = (recording == Some(RecordingStatus::Completed)).then(|| {
+            let id = &self.id;
+            format!("https://uploads.oration.ai/public/conversations/{id}/recordings/mono.mp4")
+        });
+        Payload {
+            phone_id: (is_phone && is_answered).then(|| call.agent.phone_id.to_string()).into(),
+            agent_id: text(call.agent.id),
+            flow_id: call.flow.map(|id| id.to_string()).into(),
+            workspace_id: text(call.workspace),
+            call_start_time: time(times.start).into(),
+            call_end_time: time(times.end).into(),
+            user_join_time: times.user_join.map(time).into(),
+            user_leave_time: time(times.user_leave).into(),
+            agent_join_time: times.agent_join.map(time).into(),
+            agent_leave_time: times.agent_leave.map(time).into(),
+            transfer_start_time: transfer.map(|transfer| time(transfer.start)).into(),
+            transfer_end_time: transfer.map(|transfer| time(transfer.end)).into(),
+            transfer_user_join_time: transfer.and_then(|it| it.user_join).map(time).into(),
+            transfer_user_leave_time: transfer.and_then(|it| it.user_leave).map(time).into(),
+            transfer_status: transfer.map(|transfer| status(transfer.outcome)).into(),
+            customer_id: customer.map(|customer| customer.id.to_string()).into(),
+            customer: self.customer().into(),
+            to_phone_number: to.into(),
+            from_phone_number: from.into(),
+            transfer_destination: transfer.map(|transfer| transfer.destination.clone()).into(),
+            conversation_status: if plan.has_failed {
+                ConversationStatus::Failed.into()
+            } else {
+                ConversationStatus::Completed.into()
+            },
+            telephony_type: match plan.channel {
+                Channel::Outbound => TelephonyType::Outbound.into(),
+                Channel::Inbound => TelephonyType::Inbound.into(),
+                Channel::Web | Channel::Chat => Field::Null,
+            },
+            telephony_status: (is_phone && is_answered).then(|| "completed".to_owned()).into(),
+            end_reason: is_phone.then(|| end_reason(plan.ending)).into(),
+            recording_status: recording.into(),
+            conversation_type: match plan.channel {
+                Channel::Outbound | Channel::Inbound => ConversationType::Telephony.into(),
+                Channel::Web => ConversationType::Web.into(),
+                Channel::Chat => ConversationType::Chat.into(),
+            },
+            dynamic_variables: JsonText::from_text(self.variables()).into(),
+            campaign_id: call.campaign.map(|(campaign, _)| campaign.to_string()).into(),
+            campaign_run_id: call.campaign.map(|(_, run)| run.to_string()).into(),
+            recording_url: recording_url.into(),
+            transcript: render_transcript(messages.iter().flatten()).into(),
+            transcripts: transcripts.into(),
+            post_call_metadata: Field::Null,
+            created_at: time(times.created).into(),
+            updated_at: time(times.updated).into(),
+            agents: agents.into(),
+            users: self.users().into(),
+            transfers: self.transfers().into(),
+            conversation_cost: self.cost().into(),
+            ws_url: Field::Absent,
+            llm_url: Field::Absent,
+            summary: Field::Absent,
+            post_call_notes: Field::Absent,
+            post_call_category1: Field::Absent,
+            post_call_category2: Field::Absent,
+            post_call_category3: Field::Absent,
+            extra: Extra::new(),
+            id: self.id,
+        }
+    }
+
+    /// Counts the agents' parts of the call.
+    fn parts(&self) -> usize {
+        match (self.call.times.agent_join, self.call.times.handed_over) {
+            (None, _) => 0,
+            (_, None) => 1,
+            (_, Some(_)) => 2,
+        }
+    }
+
+    fn customer(&self) -> Option<Customer> {
+        let customer = self.call.customer.as_ref()?;
+        Some(Customer {
+            name: customer.name.clone().into(),
+            id: text(customer.id),
+            created_at: time(customer.created).into(),
+            updated_at: time(customer.updated).into(),
+            workspace_id: text(self.call.workspace),
+            email: customer.email.clone().into(),
+            phone_number: customer.phone.clone().into(),
+            identifier: customer.identifier.clone(),
+            priority: Exact::from(customer.priority).into(),
+            source_file: Field::Null,
+            source: Source { method: SourceMethod::Api.into(), extra: Extra::new() }.into(),
+            is_do_not_disturb_enabled: customer.do_not_disturb.into(),
+            metadata: match &customer.metadata {
+                Value::Null => Field::Null,
+                value => Field::Value(value.clone()),
+            },
+            extra: Extra::new(),
+        })
+    }
+
+    /// Writes what was said in each agent's part.
+    fn messages(&self) -> Vec<Vec<Message>> {
+        let mut parts = vec![Vec::new(); self.parts()];
+        for turn in &self.call.turns {
+            let mut message = String::new();
+            turn.beat.line.fill(&self.call.values, &mut message);
+            let message_type = match turn.beat.speaker {
+                Speaker::Agent => MessageType::Agent,
+                Speaker::Customer => MessageType::User,
+            };
+            if let Some(part) = parts.get_mut(turn.beat.by) {
+                part.push(Message {
+                    message_type,
+                    message,
+                    timestamp: time(turn.at),
+                    extra: Extra::new(),
+                });
+            }
+        }
+        parts
+    }
+
+    fn transcripts(&mut self, rows: &[String], messages: &[Vec<Message>]) -> Vec<Transcript> {
+        let times = self.call.times;
+        let mut transcripts = Vec::new();
+        for (part, messages) in messages.iter().enumerate() {
+            let created = times.agent_join.filter(|_| part == 0).or(times.handed_over);
+            transcripts.push(Transcript {
+                id: text(self.identity.uuid()),
+                conversation_id: self.id.clone(),
+                messages: JsonText::encode(messages)
+                    .unwrap_or_else(|error| unreachable!("texts and times: {error}"))
+                    .into(),
+                conversation_agent_id: rows[part].clone().into(),
+                agent_id: text(self.agent_of(part)),
+                flow_id: self.call.flow.map(|id| id.to_string()).into(),
+                created_at: created.map(|ms| time(ms + 4)).into(),
+                updated_at: time(times.end + 12).into(),
+                extra: Extra::new(),
+            });
+        }
+        transcripts
+    }
+
+    fn agent_of(&self, part: usize) -> Uuid {
+        match &self.call.colleague {
+            Some(colleague) if part == 1 => colleague.id,
+            _ => self.call.agent.id,
+        }
+    }
+
+    fn agents(&mut self, rows: &[String]) -> Vec<Agent> {
+        let times = self.call.times;
+        let mut agents = Vec::new();
+        for (part, row) in rows.iter().enumerate() {
+            let is_first = part == 0;
+            let join = if is_first { times.agent_join } else { times.handed_over };
+            let leave = times.handed_over.filter(|_| is_first).or(times.agent_leave);
+            agents.push(Agent {
+                id: row.clone().into(),
+                agent_id: text(self.agent_of(part)),
+                conversation_id: self.id.clone().into(),
+                segment_id: (!is_first).then(|| self.identity.uuid().to_string()).into(),
+                source_handoff_id: (!is_first).then(|| rows[0].clone()).into(),
+                participant_role: if is_first {
+                    ParticipantRole::Primary.into()
+                } else {
+                    ParticipantRole::Other("secondary".to_owned()).into()
+                },
+                agent_join_time: join.map(time).into(),
+                agent_leave_time: leave.map(time).into(),
+                created_at: join.map(|ms| time(ms + 3)).into(),
+                updated_at: leave.map(|ms| time(ms + 9)).into(),
+                extra: Extra::new(),
+            });
+        }
+        agents
+    }
+
+    fn users(&mut self) -> Vec<User> {
+        let times = self.call.times;
+        let Some(join) = times.user_join else { return Vec::new() };
+        vec![User {
+            id: text(self.identity.uuid()),
+            agent_id: text(self.call.agent.id),
+            conversation_id: self.id.clone().into(),
+            user_join_time: time(join).into(),
+            user_leave_time: time(times.user_leave).into(),
+            created_at: time(join + 2).into(),
+            updated_at: time(times.user_leave + 7).into(),
+            extra: Extra::new(),
+        }]
+    }
+
+    fn transfers(&mut self) -> Vec<Transfer> {
+        let Some(transfer) = &self.call.transfer else { return Vec::new() };
+        vec![Transfer {
+            id: text(self.identity.uuid()),
+            agent_id: text(self.agent_of(self.parts().saturating_sub(1))),
+            conversation_id: self.id.clone().into(),
+            transfer_start_time: time(transfer.start).into(),
+            transfer_end_time: time(transfer.end).into(),
+            transfer_user_join_time: transfer.user_join.map(time).into(),
+            transfer_user_leave_time: transfer.user_leave.map(time).into(),
+            transfer_destination: transfer.destination.clone().into(),
+            transfer_status: status(transfer.outcome).into(),
+            created_at: time(transfer.start + 5).into(),
+            updated_at: time(transfer.end + 8).into(),
+            extra: Extra::new(),
+        }]
+    }
+
+    /// Writes `dynamicVariables`, with or without spaces; the documented examples show both.
+    fn variables(&self) -> String {
+        let (colon, comma) = if self.call.agent.spaced_json { (": ", ", ") } else { (":", ",") };
+        let mut out = String::from("{");
+        for (index, (name, value)) in self.call.variables.iter().enumerate() {
+            if index > 0 {
+                out.push_str(comma);
+            }
+            out.push_str(&Value::from(name.as_str()).to_string());
+            out.push_str(colon);
+            match value {
+                Scalar::Text(text) => out.push_str(&Value::from(text.as_str()).to_string()),
+                Scalar::Number(number) => out.push_str(number),
+            }
+        }
+        out.push('}');
+        out
+    }
+
+    fn cost(&self) -> ConversationCost {
+        let bill = self.call.bill;
+        let prices = &Library::embedded().prices;
+        let agent = &self.call.agent;
+        let model = |model: &str| Field::Value(model.to_owned());
+        let item = |charge_type, charge: Charge, provider_model| CostItem {
+            charge_type,
+            cost: Exact::new(charge.cost, 4),
+            actual_duration: charge.actual.into(),
+            billable_duration: charge.billable.into(),
+            provider_model,
+            extra: Extra::new(),
+        };
+        let items = [
+            (ChargeType::Llm, bill.llm, model(&prices.llm[agent.llm].model)),
+            (ChargeType::Tts, bill.tts, model(&prices.tts[agent.tts].model)),
+            (ChargeType::Stt, bill.stt, model(&prices.stt[agent.stt].model)),
+            (ChargeType::Platform, bill.platform, Field::Absent),
+            (ChargeType::Telephony, bill.telephony, Field::Absent),
+            (ChargeType::Agent, bill.agent, Field::Absent),
+        ];
+        let platform = bill.platform.unwrap_or(Charge { cost: 0, actual: 0, billable: 0 });
+        ConversationCost {
+            total_cost: Exact::new(bill.total(), 4),
+            total_actual_duration: platform.actual.into(),
+            total_billable_duration: platform.billable.into(),
+            items: items
+                .into_iter()
+                .filter_map(|(kind, charge, model)| Some(item(kind, charge?, model)))
+                .collect::<Vec<_>>()
+                .into(),
+            extra: Extra::new(),
+        }
+    }
+}
+
+/// Only the connected state is shown in an example; the names of the others are ours.
+fn status(outcome: Outcome) -> TransferStatus {
+    match outcome {
+        Outcome::Connected => TransferStatus::Connected,
+        Outcome::TimedOut => TransferStatus::Other("transfer_timeout".to_owned()),
+        Outcome::Failed => TransferStatus::Other("transfer_failed".to_owned()),
+    }
+}
+
+/// No reason is documented for a busy line or a machine: those two names are ours.
+fn end_reason(ending: Ending) -> EndReason {
+    match ending {
+        Ending::CustomerHangsUp | Ending::CustomerLeaves => EndReason::UserHangup,
+        Ending::AgentHangsUp => EndReason::AgentHangup,
+        Ending::Silence => EndReason::UserInactivity,
+        Ending::LineBreaks => EndReason::NetworkError,
+        Ending::TimeIsUp => EndReason::MaxDurationExceeded,
+        Ending::NoAnswer => EndReason::UserDidNotAnswer,
+        Ending::Busy => EndReason::Other("user_busy".to_owned()),
+        Ending::MessageLeft => EndReason::Other("voicemail_detected".to_owned()),
+    }
+}

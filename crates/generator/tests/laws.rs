@@ -1,0 +1,99 @@
+//! What holds for every event, whatever the seed.
+
+use proptest::prelude::*;
+use ringback_event::{Event, Level, judge};
+use ringback_generator::{Archetype, Recipe, bytes, event};
+
+fn recipes() -> impl Strategy<Value = Recipe> {
+    (any::<u64>(), proptest::option::of(proptest::sample::select(Archetype::ALL)))
+        .prop_map(|(seed, archetype)| Recipe { archetype, ..Recipe::new(seed) })
+}
+
+/// The findings over an event, one a line.
+fn said(event: &[u8]) -> String {
+    let line = |finding: &ringback_event::Finding| {
+        format!(
+            "{} {} {:?}: found {}, expected {}",
+            finding.rule, finding.pointer, finding.inner_pointer, finding.found, finding.expected
+        )
+    };
+    judge(event, Level::Semantic).iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_archetype_holds_for_two_hundred_seeds() {
+    for archetype in Archetype::ALL {
+        for seed in 0..200 {
+            let recipe = Recipe { archetype: Some(*archetype), ..Recipe::new(seed) };
+            let event = bytes(&recipe, seed % 7);
+            assert_eq!(said(&event), "", "{archetype}, seed {seed}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_event_passes_both_validators(recipe in recipes(), index: u64) {
+        prop_assert_eq!(said(&bytes(&recipe, index)), "");
+    }
+
+    #[test]
+    fn parse_and_print_give_the_bytes_back(recipe in recipes(), index in 0_u64..10_000) {
+        let printed = bytes(&recipe, index);
+        let parsed: Event = serde_json::from_slice(&printed).unwrap();
+        prop_assert_eq!(&parsed, &event(&recipe, index));
+        prop_assert_eq!(serde_json::to_vec(&parsed).unwrap(), printed);
+    }
+
+    #[test]
+    fn an_event_depends_on_its_recipe_and_index_alone(recipe in recipes(), index in 0_u64..10_000) {
+        let alone = bytes(&recipe, index);
+        let _others = (bytes(&recipe, index + 1), bytes(&Recipe::new(7), index));
+        prop_assert_eq!(bytes(&recipe, index), alone);
+    }
+
+    #[test]
+    fn an_identity_changes_the_ids_of_the_conversation_and_nothing_else(
+        recipe in recipes(), identity: u64, index in 0_u64..10_000,
+    ) {
+        let once = event(&recipe, index);
+        let again = event(&Recipe { identity, ..recipe.clone() }, index);
+        if identity != recipe.identity {
+            prop_assert_ne!(&once.event_id, &again.event_id);
+            prop_assert_ne!(&once.payload.id, &again.payload.id);
+        }
+        prop_assert_eq!(rename(&again, &once).unwrap(), once);
+    }
+
+    #[test]
+    fn any_epoch_gives_an_event(seed: u64, epoch in -62_000_000_000_000_i64..253_000_000_000_000) {
+        let epoch = ringback_event::Timestamp::from_millisecond(epoch).ok();
+        prop_assert_eq!(said(&bytes(&Recipe { epoch, ..Recipe::new(seed) }, u64::MAX)), "");
+    }
+}
+
+/// Returns an event with the ids of another that tells the same story.
+fn rename(event: &Event, other: &Event) -> serde_json::Result<Event> {
+    let mut printed = serde_json::to_value(event)?;
+    let printed_other = serde_json::to_value(other)?;
+    let mut ids =
+        vec!["/eventId".to_owned(), "/payload/id".to_owned(), "/payload/recordingUrl".to_owned()];
+    for (list, keys) in [
+        ("transcripts", &["id", "conversationId", "conversationAgentId"][..]),
+        ("agents", &["id", "conversationId", "segmentId", "sourceHandoffId"]),
+        ("users", &["id", "conversationId"]),
+        ("transfers", &["id", "conversationId"]),
+    ] {
+        for row in 0..2 {
+            ids.extend(keys.iter().map(|key| format!("/payload/{list}/{row}/{key}")));
+        }
+    }
+    for id in ids {
+        if let (Some(here), Some(there)) = (printed.pointer_mut(&id), printed_other.pointer(&id)) {
+            *here = there.clone();
+        }
+    }
+    serde_json::from_value(printed)
+}

@@ -1,0 +1,332 @@
+//! Forwards a request to the one target that the operator has chosen.
+//!
+//! A kept request comes in; the far side's reply goes out, or one of ours that says why there is none:
+//! 502, 504, 508. The body is framed anew and the header lines that belong to one connection stay on
+//! it; all else is passed on as it came. It follows no redirect, asks no proxy, and tries once.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
+use hyper::http::uri::{PathAndQuery, Scheme};
+use hyper::{Method, Request as HttpRequest, StatusCode, Uri};
+use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use ringback_exchange::{Forwarded, Headers, Reply, Request};
+use rustls::ClientConfig;
+use tokio::time::Instant;
+use url::Url;
+
+use crate::body;
+use crate::budget::Budget;
+use crate::error::StartError;
+use crate::limits::Limits;
+use crate::message;
+
+/// Marks what we have forwarded. A request that carries it already has come round in a circle.
+const HOP: HeaderName = HeaderName::from_static("ringback-hop");
+
+/// Header lines that belong to one connection (RFC 9110 section 7.6.1), besides those that `Connection`
+/// names.
+const HOP_BY_HOP: [&str; 9] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Forwards to one target.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    target: Target,
+    within: Duration,
+    body_bytes: usize,
+    budget: Arc<Budget>,
+}
+
+/// Where requests go: the parts of its address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Target {
+    scheme: Scheme,
+    authority: String,
+    path: String,
+    query: Option<String>,
+}
+
+/// Why there is no reply from the far side.
+struct Failure {
+    status: StatusCode,
+    why: String,
+}
+
+impl Relay {
+    pub(crate) fn new(url: &Url, limits: &Limits, budget: Arc<Budget>) -> Result<Self, StartError> {
+        let target = Target::new(url)?;
+        let tls = tls(&target.scheme).map_err(|error| refuse(url, &error.to_string()))?;
+        let mut http = HttpConnector::new();
+        http.enforce_http(false);
+        http.set_nodelay(true);
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(http);
+        // A connection that is kept may be closed by the far side just as we write: a failure that
+        // nobody caused, in a tool that is there to find failures. So each request has its own.
+        let client = Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(0)
+            .retry_canceled_requests(false)
+            .set_host(false)
+            .build(connector);
+        Ok(Self { client, target, within: limits.forward, body_bytes: limits.body_bytes, budget })
+    }
+
+    /// Forwards a request. A request that is never sent on, because it has been round already or has a
+    /// target that only the first server on the way can mean, has no far side.
+    pub(crate) async fn forward(&self, request: &Request) -> (Reply, Option<Forwarded>) {
+        if request.headers.get_all(HOP.as_str()).next().is_some() {
+            let why = "the request has been forwarded before: the target leads back here";
+            return (message::problem(StatusCode::LOOP_DETECTED, why), None);
+        }
+        let Some(uri) = self.target.uri(&request.target) else {
+            let why = format!("a request for `{}` cannot be forwarded", request.target);
+            return (message::problem(StatusCode::NOT_IMPLEMENTED, &why), None);
+        };
+        let url = uri.to_string();
+        let begun = Instant::now();
+        let outcome = match tokio::time::timeout(self.within, self.exchange(request, uri)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Failure {
+                status: StatusCode::GATEWAY_TIMEOUT,
+                why: format!("no whole reply within {:?}", self.within),
+            }),
+        };
+        let duration_ms = begun.elapsed().as_secs_f64() * 1e3;
+        match outcome {
+            Ok(reply) => (reply, Some(Forwarded { url, duration_ms, error: None })),
+            Err(Failure { status, why }) => {
+                let reply = message::problem(status, &format!("`{url}`: {why}"));
+                (reply, Some(Forwarded { url, duration_ms, error: Some(why) }))
+            }
+        }
+    }
+
+    async fn exchange(&self, request: &Request, uri: Uri) -> Result<Reply, Failure> {
+        let outgoing = self.outgoing(request, uri)?;
+        let response = self.client.request(outgoing).await.map_err(|error| {
+            let what = if error.is_connect() { "cannot be reached" } else { "gave no reply" };
+            Failure { status: StatusCode::BAD_GATEWAY, why: format!("{what}: {}", root(&error)) }
+        })?;
+        let (head, incoming) = response.into_parts();
+        // The listener's own layer counts the bytes again when they are answered.
+        let mut held = self.budget.hold();
+        let (bytes, fault) = body::collect(incoming, self.body_bytes, self.within, &mut held).await;
+        if let Some(fault) = fault {
+            let why = format!("its reply cannot be used: {}", fault.to_sentence(bytes.len()));
+            return Err(Failure { status: StatusCode::BAD_GATEWAY, why });
+        }
+        let mut reply = message::reply(&head, bytes);
+        drop_hop_by_hop(&mut reply.headers);
+        Ok(reply)
+    }
+
+    fn outgoing(&self, request: &Request, uri: Uri) -> Result<HttpRequest<Full<Bytes>>, Failure> {
+        let mut headers = request.headers.clone();
+        drop_hop_by_hop(&mut headers);
+        let mut headers = message::header_map(&headers);
+        // The length is the collected body's: a body that came in chunks had none, and one with two
+        // framings must not leave with either of them.
+        headers.remove(CONTENT_LENGTH);
+        headers.insert(HOP, HeaderValue::from_static("1"));
+        let refused = |why: String| Failure { status: StatusCode::BAD_GATEWAY, why };
+        let host = HeaderValue::from_str(&self.target.authority)
+            .map_err(|error| refused(error.to_string()))?;
+        headers.insert(HOST, host);
+        let method = Method::from_bytes(request.method.as_bytes())
+            .map_err(|error| refused(error.to_string()))?;
+        let mut outgoing = HttpRequest::new(Full::new(request.body.0.clone()));
+        *outgoing.method_mut() = method;
+        *outgoing.uri_mut() = uri;
+        *outgoing.headers_mut() = headers;
+        Ok(outgoing)
+    }
+}
+
+impl Target {
+    fn new(url: &Url) -> Result<Self, StartError> {
+        let scheme = match url.scheme() {
+            "http" => Scheme::HTTP,
+            "https" => Scheme::HTTPS,
+            _ => return Err(refuse(url, "only `http` and `https` can be forwarded to")),
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(refuse(url, "credentials do not belong in an address"));
+        }
+        let Some(host) = url.host_str() else { return Err(refuse(url, "it has no host")) };
+        let authority = match url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        };
+        let target = Self {
+            scheme,
+            authority,
+            path: url.path().to_owned(),
+            query: url.query().map(str::to_owned),
+        };
+        match target.uri("/") {
+            Some(_) => Ok(target),
+            None => Err(refuse(url, "it is no address that HTTP can carry")),
+        }
+    }
+
+    /// Appends the path and query of a request's target, which may be a whole address.
+    ///
+    /// The root of the listener is the target itself: `/` behind `http://h/hooks` is `/hooks`, and not
+    /// `/hooks/`, which is another resource.
+    fn uri(&self, request_target: &str) -> Option<Uri> {
+        let asked: Uri = request_target.parse().ok()?;
+        let asked = asked.path_and_query()?;
+        let rest = asked.path().strip_prefix('/')?;
+        let mut path = self.path.clone();
+        if !rest.is_empty() {
+            if !path.ends_with('/') {
+                path.push('/');
+            }
+            path.push_str(rest);
+        }
+        let mut mark = '?';
+        for query in [self.query.as_deref(), asked.query()].into_iter().flatten() {
+            let _ = write!(path, "{mark}{query}");
+            mark = '&';
+        }
+        Uri::builder()
+            .scheme(self.scheme.clone())
+            .authority(self.authority.as_str())
+            .path_and_query(path.parse::<PathAndQuery>().ok()?)
+            .build()
+            .ok()
+    }
+}
+
+/// Reads the system's certificates only when they are needed: a machine without any can still forward
+/// to its own ports.
+fn tls(scheme: &Scheme) -> Result<ClientConfig, Box<dyn Error>> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let builder = if *scheme == Scheme::HTTPS {
+        builder.with_native_roots()?
+    } else {
+        builder.with_root_certificates(rustls::RootCertStore::empty())
+    };
+    Ok(builder.with_no_client_auth())
+}
+
+fn drop_hop_by_hop(headers: &mut Headers) {
+    let mut named: Vec<String> = HOP_BY_HOP.map(str::to_owned).to_vec();
+    for value in headers.get_all("connection") {
+        named.extend(value.to_text().split(',').map(|name| name.trim().to_ascii_lowercase()));
+    }
+    headers.0.retain(|line| !named.contains(&line.0.to_ascii_lowercase()));
+}
+
+fn refuse(url: &Url, why: &str) -> StartError {
+    let mut url = url.clone();
+    // Where these fail there are no credentials to be taken away.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    StartError::Target { url: url.to_string(), why: why.to_owned() }
+}
+
+/// Returns what the innermost cause says: the outer ones only say that the client failed.
+fn root(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(url: &str) -> Target {
+        Target::new(&url.parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn paths_and_queries_are_appended_to_the_target() {
+        let check = |target_url: &str, asked: &str, sent: &str| {
+            let uri = target(target_url).uri(asked).map(|uri| uri.to_string());
+            assert_eq!(uri.as_deref(), Some(sent), "{target_url} and {asked}");
+        };
+        check("http://h", "/", "http://h/");
+        check("http://h:3000", "/a?b=1", "http://h:3000/a?b=1");
+        check("http://h:80/", "/a", "http://h/a");
+        check("http://h/hooks", "/", "http://h/hooks");
+        check("http://h/hooks", "/?b=1", "http://h/hooks?b=1");
+        check("http://h/hooks", "/a", "http://h/hooks/a");
+        check("http://h/hooks/", "/a/", "http://h/hooks/a/");
+        check("http://h/hooks/", "/", "http://h/hooks/");
+        check("http://h/?t=1", "/a?b=%20", "http://h/a?t=1&b=%20");
+        check("http://h/", "/a//../%2e%2e/b", "http://h/a//../%2e%2e/b");
+        check("http://[::1]:3000/", "/a", "http://[::1]:3000/a");
+        check("http://h/", "http://evil/a?b", "http://h/a?b");
+        assert_eq!(target("http://h/").uri("*"), None);
+        assert_eq!(target("http://h/").uri("evil:443"), None);
+    }
+
+    #[test]
+    fn targets_that_are_none_are_refused() {
+        let why = |url: &str| Target::new(&url.parse().unwrap()).unwrap_err().to_string();
+        assert_eq!(
+            why("ftp://h/"),
+            "requests cannot be forwarded to `ftp://h/`: only `http` and `https` can be forwarded to"
+        );
+        assert_eq!(
+            why("http://u:p4ss@h/"),
+            "requests cannot be forwarded to `http://h/`: credentials do not belong in an address"
+        );
+    }
+
+    #[test]
+    fn a_target_over_tls_has_its_certificates() {
+        // Machines that build in a bare container have none, and then say so.
+        let made = tls(&Scheme::HTTPS);
+        assert!(made.is_ok() || made.is_err_and(|error| error.to_string().contains("cert")));
+    }
+
+    #[test]
+    fn header_lines_of_one_connection_are_dropped() {
+        let mut headers = Headers::from_iter([
+            ("Connection", "close, X-Mine"),
+            ("x-mine", "1"),
+            ("Keep-Alive", "timeout=5"),
+            ("TE", "trailers"),
+            ("Transfer-Encoding", "chunked"),
+            ("Upgrade", "h2c"),
+            ("Proxy-Authorization", "secret"),
+            ("authorization", "kept"),
+            ("x-two", "1"),
+            ("x-two", "2"),
+        ]);
+        drop_hop_by_hop(&mut headers);
+        assert_eq!(
+            headers,
+            Headers::from_iter([("authorization", "kept"), ("x-two", "1"), ("x-two", "2")])
+        );
+    }
+}

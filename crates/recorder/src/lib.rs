@@ -1,0 +1,66 @@
+//! The server that keeps every request, answers as told, and forwards.
+//!
+//! A [`Config`] comes in; a [`Listener`] runs until it is told to [finish](Listener::finish). What
+//! went over the wire goes out as [`Exchange`](ringback_exchange::Exchange)s: into a [`Store`] on disk,
+//! into a [`Recording`] in memory that can be waited for, or into neither.
+//!
+//! Two promises shape everything here:
+//!
+//! * **Kept before it is judged.** The body is collected and the request is kept *below* the routing,
+//!   so that no rejection can lose one. Nothing is parsed before it is kept, and nothing after either.
+//! * **Acknowledged means stored.** A reply leaves only after the request, and then the reply itself,
+//!   are kept. What cannot be kept is answered 503 and counted.
+//!
+//! It refuses to grow: every wait, queue and body has a limit in [`Limits`] or beside its queue, and
+//! each task belongs to the listener that started it. It offers no API and no page to browsers.
+//!
+//! ```
+//! use std::net::SocketAddr;
+//! use ringback_recorder::{Answer, Clock, Config, Keep, Limits, Listener, Recording, Room};
+//!
+//! # async fn run() -> Result<(), ringback_recorder::StartError> {
+//! let recording = Recording::new(Room::STANDARD);
+//! let listener = Listener::start(Config {
+//!     addr: SocketAddr::from(([127, 0, 0, 1], 0)),
+//!     answer: Answer::Ok,
+//!     keep: Keep::Memory(recording.clone()),
+//!     keep_alive: false,
+//!     limits: Limits::STANDARD,
+//!     clock: Clock::new(|| jiff::Timestamp::UNIX_EPOCH),
+//!     on_exchange: None,
+//! })
+//! .await?;
+//! println!("listening on {}", listener.url());
+//! let drained = listener.finish().await;
+//! assert_eq!(drained.cut, 0);
+//! # Ok(())
+//! # }
+//! ```
+
+mod answer;
+mod body;
+mod budget;
+mod capture;
+mod clock;
+mod connection;
+mod error;
+mod forward;
+mod keep;
+mod limits;
+mod listener;
+mod message;
+mod pattern;
+mod recording;
+mod script;
+mod store;
+
+pub use answer::Answer;
+pub use clock::Clock;
+pub use error::{ParsePatternError, StartError, StoreError};
+pub use keep::Keep;
+pub use limits::Limits;
+pub use listener::{Config, Drained, Listener};
+pub use pattern::PathPattern;
+pub use recording::{Ended, Recording, Room, Waited};
+pub use script::{Route, Script, ScriptedReply};
+pub use store::{Exchanges, Store};

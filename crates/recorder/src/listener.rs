@@ -1,0 +1,222 @@
+//! The accept loop: a [`Config`] comes in, a running [`Listener`] goes out.
+//!
+//! The socket is bound before anything runs, so that the address can be told and a busy port is an
+//! error and not a surprise. All tasks belong to the loop, and the loop belongs to the handle.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringback_exchange::Exchange;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
+
+use crate::answer::{Answer, Responder};
+use crate::budget::Budget;
+use crate::capture::Capture;
+use crate::clock::Clock;
+use crate::connection;
+use crate::error::StartError;
+use crate::keep::{Keep, Keeper};
+use crate::limits::{self, Limits};
+
+/// After an error of `accept` that is not one client's, as too many open files: trying again at once
+/// would turn one core into heat and change nothing.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a listener is to do.
+#[derive(Debug)]
+pub struct Config {
+    /// The address to listen on; with port 0 the system chooses one.
+    pub addr: SocketAddr,
+    /// What it answers.
+    pub answer: Answer,
+    /// Where it keeps what it has seen.
+    pub keep: Keep,
+    /// Whether a connection takes a second request. Off for a listener that comes and goes: a client
+    /// that pools connections would try its next request on one that is gone.
+    pub keep_alive: bool,
+    /// How long, how much, how many.
+    pub limits: Limits,
+    /// The wall clock.
+    pub clock: Clock,
+    /// Where each exchange is shown when its reply is on its way. When the channel is full the view
+    /// misses it, and [`Drained::unseen`] counts it; the exchange is kept all the same.
+    pub on_exchange: Option<mpsc::Sender<Exchange>>,
+}
+
+/// A running server. Dropping it cuts every request; [`finish`](Self::finish) lets them end.
+#[derive(Debug)]
+pub struct Listener {
+    addr: SocketAddr,
+    stop: watch::Sender<bool>,
+    accepting: JoinHandle<Drained>,
+}
+
+/// What was left when a listener had finished.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[must_use = "requests may have been cut or refused"]
+pub struct Drained {
+    /// Connections that were cut because their requests had not ended by the limit.
+    pub cut: usize,
+    /// Requests that were answered 503 because they, or their replies, could not be kept.
+    pub refused: u64,
+    /// Exchanges that the live view has missed because it was full.
+    pub unseen: u64,
+    /// Whether the store could not be closed in time: its disk does not answer. What was acknowledged
+    /// is on it all the same.
+    pub store_stuck: bool,
+}
+
+impl Listener {
+    /// Binds the address and begins to serve.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be taken, when a route of the script cannot be played, and when the
+    /// target cannot be forwarded to.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let Config { addr, answer, keep, keep_alive, limits, clock, on_exchange } = config;
+        let budget = Budget::new(limits.bytes_in_flight);
+        let responder = Responder::new(answer, &limits, &budget)?;
+        let socket = TcpListener::bind(addr).await.map_err(|source| refused(addr, source))?;
+        let addr = socket.local_addr().map_err(|source| refused(addr, source))?;
+        let capture =
+            Arc::new(Capture::new(limits, clock, budget, keep.into(), responder, on_exchange));
+        let (stop, stopped) = watch::channel(false);
+        let accepting = tokio::spawn(run(socket, capture, keep_alive, stopped));
+        Ok(Self { addr, stop, accepting })
+    }
+
+    /// Returns the address that is listened on, with the port that the system chose.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Returns the URL at which the listener is reached from this machine, without a slash at its end:
+    /// `http://127.0.0.1:4000`.
+    pub fn url(&self) -> String {
+        let mut addr = self.addr;
+        if addr.ip().is_unspecified() {
+            addr.set_ip(match addr.ip() {
+                IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        format!("http://{addr}")
+    }
+
+    /// Takes no more connections, lets the requests under way end, cuts what has not ended by
+    /// [`Limits::drain`], and closes the store.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped halfway it cuts at once, as dropping the listener does.
+    pub async fn finish(mut self) -> Drained {
+        self.stop.send_replace(true);
+        match (&mut self.accepting).await {
+            Ok(drained) => drained,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // Only `drop` cancels the task, and that has not happened.
+                Err(_) => Drained::default(),
+            },
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+fn refused(addr: SocketAddr, source: io::Error) -> StartError {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => StartError::AddrInUse { addr, source },
+        io::ErrorKind::PermissionDenied => StartError::Denied { addr, source },
+        _ => StartError::Bind { addr, source },
+    }
+}
+
+async fn run(
+    socket: TcpListener,
+    capture: Arc<Capture>,
+    keep_alive: bool,
+    mut stop: watch::Receiver<bool>,
+) -> Drained {
+    let places = Arc::new(Semaphore::new(limits::lower_to_system(capture.limits.connections)));
+    let mut connections = JoinSet::new();
+    let stopped = stop.clone();
+    let serve = |connections: &mut JoinSet<()>, (stream, peer, place): Accepted| {
+        let (capture, stopped) = (Arc::clone(&capture), stopped.clone());
+        connections.spawn(async move {
+            connection::serve(stream, peer, capture, keep_alive, stopped).await;
+            drop(place);
+        });
+    };
+    loop {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => break,
+            // Ended tasks are collected as they end, or the set would grow for ever.
+            Some(_) = connections.join_next() => {}
+            accepted = accept(&socket, &places) => if let Some(accepted) = accepted {
+                serve(&mut connections, accepted);
+            }
+        }
+    }
+    for accepted in accept_waiting(socket, &places) {
+        serve(&mut connections, accepted);
+    }
+    let drain = capture.limits.drain;
+    let _ = timeout(drain, async { while connections.join_next().await.is_some() {} }).await;
+    let cut = connections.len();
+    connections.shutdown().await;
+    close(capture, cut).await
+}
+
+type Accepted = (TcpStream, SocketAddr, OwnedSemaphorePermit);
+
+/// Accepts a connection when there is a place for it. A place first: above the limit clients wait in
+/// the system's queue instead of in our memory.
+async fn accept(socket: &TcpListener, places: &Arc<Semaphore>) -> Option<Accepted> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    match socket.accept().await {
+        Ok((stream, peer)) => Some((stream, peer, place)),
+        Err(error) => {
+            // A client that has gone again is its own affair; anything else concerns the next one too.
+            if error.kind() != io::ErrorKind::ConnectionAborted {
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+            None
+        }
+    }
+}
+
+/// Closes the socket, after taking from it the connections that the system has already made: closing
+/// would reset them, and they may hold requests that were sent before anybody thought of stopping.
+fn accept_waiting(socket: TcpListener, places: &Arc<Semaphore>) -> Vec<Accepted> {
+    let mut waiting = Vec::new();
+    let Ok(socket) = socket.into_std() else { return waiting };
+    while let Ok(place) = Arc::clone(places).try_acquire_owned()
+        && let Ok((stream, peer)) = socket.accept()
+        && let Ok(()) = stream.set_nonblocking(true)
+        && let Ok(stream) = TcpStream::from_std(stream)
+    {
+        waiting.push((stream, peer, place));
+    }
+    waiting
+}
+
+async fn close(capture: Arc<Capture>, cut: usize) -> Drained {
+    let (refused, unseen, within) = (capture.refused(), capture.unseen(), capture.limits.store);
+    let mut drained = Drained { cut, refused, unseen, store_stuck: false };
+    // No connection is left that could hold the other end.
+    if let Some(Keeper::Store(store)) = Arc::into_inner(capture).map(Capture::into_keeper) {
+        drained.store_stuck = !store.finish(within).await;
+    }
+    drained
+}

@@ -1,0 +1,170 @@
+//! The file of a store: told apart from others, made, opened.
+
+use std::fmt::Write as _;
+use std::fs::OpenOptions;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use crate::error::StoreError;
+
+/// Marks a SQLite file as ours: "Ring" in ASCII.
+const APPLICATION_ID: i64 = 0x5269_6E67;
+
+/// The form of the tables. A newer one is refused: what we would write into it might not fit.
+const FORM: i64 = 1;
+
+const SCHEMA: &str = include_str!("schema.sql");
+
+/// How long another program may hold the file before our transaction fails.
+const BUSY: Duration = Duration::from_secs(1);
+
+/// Opens a store for appending, and makes it when there is none.
+pub(crate) fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
+    make_file(path)?;
+    check(path)?;
+    let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let failed = database(path, "set up");
+    // SQLite opens what it may not write to as well as it can, and would say so only at the first row.
+    if connection.is_readonly("main").map_err(&failed)? {
+        let source = io::ErrorKind::PermissionDenied.into();
+        return Err(StoreError::File { path: path.to_owned(), doing: "write to", source });
+    }
+    make_tables(&mut connection, path)?;
+    // After the tables: until now the file has its head in itself and not in a log beside it, so that
+    // a process killed here leaves a file that is known again.
+    let mode: String = connection
+        .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
+        .map_err(&failed)?;
+    if mode != "wal" {
+        let source = format!("its folder permits no write-ahead log, but `{mode}`").into();
+        return Err(StoreError::Database { path: path.to_owned(), doing: "set up", source });
+    }
+    connection.pragma_update(None, "synchronous", "full").map_err(failed)?;
+    Ok(connection)
+}
+
+/// Opens a store for reading.
+pub(crate) fn open_for_reading(path: &Path) -> Result<Connection, StoreError> {
+    match path.metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(StoreError::Missing { path: path.to_owned() });
+        }
+        _ => check(path)?,
+    }
+    connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    let failed = database(path, "open");
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE;
+    let connection = Connection::open_with_flags(path, flags).map_err(&failed)?;
+    connection.busy_timeout(BUSY).map_err(failed)?;
+    Ok(connection)
+}
+
+/// Turns an error of SQLite into ours.
+pub(crate) fn database(path: &Path, doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
+    move |error| StoreError::Database { path: path.to_owned(), doing, source: Box::new(error) }
+}
+
+/// Makes an empty file that only its owner may read: what is captured may be secret. A file that is
+/// there already keeps its mode.
+fn make_file(path: &Path) -> Result<(), StoreError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(source) => Err(StoreError::File { path: path.to_owned(), doing: "make", source }),
+    }
+}
+
+/// Refuses what is not a file, not a store, or a newer one. A file without anything in it passes.
+///
+/// SQLite is asked, but as if the file could not change: it then takes no lock, and repairs nothing in
+/// a file that is not ours. It must not be read here by other means: when a process closes any
+/// descriptor of a file, the system drops all its locks on that file, also those of a store that is
+/// open elsewhere in the process, and the next program to look in would fold away the log under it.
+fn check(path: &Path) -> Result<(), StoreError> {
+    let metadata = path.metadata().map_err(|source| StoreError::File {
+        path: path.to_owned(),
+        doing: "read",
+        source,
+    })?;
+    if !metadata.is_file() {
+        return Err(StoreError::NotAFile { path: path.to_owned() });
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let looked = Connection::open_with_flags(unchanging(path), flags).and_then(|file| {
+        let (application_id, form) = numbers(&file)?;
+        let tables = file.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
+        Ok((application_id, form, tables))
+    });
+    match looked {
+        Ok((0, 0, 0)) => Ok(()),
+        Ok((application_id, form, _)) => check_numbers(path, application_id, form),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
+            Err(foreign(path, "it is not a SQLite file"))
+        }
+        Err(error) => Err(database(path, "read")(error)),
+    }
+}
+
+/// Names a file for SQLite as one that cannot change.
+fn unchanging(path: &Path) -> String {
+    let mut uri = "file:".to_owned();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
+            _ if byte.is_ascii_alphanumeric() => uri.push(char::from(*byte)),
+            _ => {
+                let _ = write!(uri, "%{byte:02X}");
+            }
+        }
+    }
+    uri + "?immutable=1"
+}
+
+fn check_numbers(path: &Path, application_id: i64, form: i64) -> Result<(), StoreError> {
+    match (application_id, form) {
+        (APPLICATION_ID, 1..=FORM) => Ok(()),
+        (APPLICATION_ID, FORM..) => {
+            Err(StoreError::Newer { path: path.to_owned(), found: form, known: FORM })
+        }
+        _ => Err(foreign(path, "it is a SQLite file of another program")),
+    }
+}
+
+fn foreign(path: &Path, why: &'static str) -> StoreError {
+    StoreError::Foreign { path: path.to_owned(), why }
+}
+
+/// Makes the tables in a file that has none, all or nothing.
+fn make_tables(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    let failed = database(path, "set up");
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
+    let numbers = numbers(&transaction).map_err(&failed)?;
+    if numbers == (0, 0) {
+        // A file whose making was cut off has been rolled back to nothing by now.
+        transaction.execute_batch(SCHEMA).map_err(&failed)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(&failed)?;
+        transaction.pragma_update(None, "user_version", FORM).map_err(&failed)?;
+        transaction.commit().map_err(&failed)?;
+        return Ok(());
+    }
+    check_numbers(path, numbers.0, numbers.1)
+}
+
+fn numbers(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
+    let application_id = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let form = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok((application_id, form))
+}

@@ -1,0 +1,203 @@
+//! A proxy that records both sides and says why when there is only one.
+
+use ringback_exchange::{Content, Headers};
+use ringback_recorder::{Answer, Config, Listener, Recording, ScriptedReply};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+
+use crate::support::{
+    SHORT, SOON, config, exchanges, parts, read_head, record, reply, route, say, script, status,
+};
+
+async fn forward_to(url: &str) -> (Listener, Recording) {
+    let answer = Answer::Forward(url.parse().unwrap());
+    let mut config = Config { answer, ..config() };
+    config.limits.forward = SHORT;
+    record(config).await
+}
+
+/// A far side that reads one request's head and then says these bytes and no more.
+async fn far_side(says: &'static [u8]) -> (String, tokio::task::JoinHandle<String>) {
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", socket.local_addr().unwrap());
+    let task = tokio::spawn(async move {
+        let (mut stream, _) = socket.accept().await.unwrap();
+        let head = read_head(&mut stream).await;
+        stream.write_all(says).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest).await;
+        head
+    });
+    (url, task)
+}
+
+#[tokio::test]
+async fn both_sides_are_recorded() {
+    let headers = Headers::from_iter([
+        ("content-type", "application/json"),
+        ("set-cookie", "a=1"),
+        ("set-cookie", "b=2"),
+        ("connection", "x-mine"),
+        ("x-mine", "1"),
+        ("keep-alive", "timeout=5"),
+    ]);
+    let created = ScriptedReply { headers, ..reply(201, "{\"id\":1}") };
+    let answer = script(vec![route("POST", "/base/hooks", vec![created])]);
+    let (receiver, received) = record(Config { answer, ..config() }).await;
+    let (listener, recording) = forward_to(&format!("{}/base", receiver.url())).await;
+
+    let body = "5\r\nab\0\u{e9}\r\n0\r\n\r\n";
+    let request = format!(
+        "POST /hooks?a=%20&a=b HTTP/1.1\r\nhost: outside.example\r\nuser-agent: t\r\nx-two: 1\r\n\
+         x-two: 2\r\nte: trailers\r\nconnection: x-mine, keep-alive\r\nx-mine: 1\r\n\
+         authorization: Bearer t\r\ntransfer-encoding: chunked\r\n\r\n{body}"
+    );
+    assert_eq!(
+        say(&listener, request).await,
+        "HTTP/1.1 201 Created\r\ncontent-type: application/json\r\nset-cookie: a=1\r\n\
+         set-cookie: b=2\r\ncontent-length: 8\r\n\r\n{\"id\":1}"
+    );
+
+    let near = exchanges(&recording, 1).await.remove(0);
+    let far = exchanges(&received, 1).await.remove(0);
+    assert_eq!(near.request.headers.get("host"), Some("outside.example"), "kept as it came");
+    assert_eq!(near.request.headers.get("x-mine"), Some("1"), "kept as it came");
+    assert_eq!(far.request.target, "/base/hooks?a=%20&a=b");
+    assert_eq!(far.request.body, Content::from("ab\0\u{e9}"));
+    assert_eq!(far.request.body, near.request.body);
+    let host = receiver.addr().to_string();
+    let expected = Headers::from_iter([
+        ("host", host.as_str()),
+        ("user-agent", "t"),
+        ("x-two", "1"),
+        ("x-two", "2"),
+        ("authorization", "Bearer t"),
+        ("ringback-hop", "1"),
+        ("content-length", "5"),
+    ]);
+    assert_eq!(far.request.headers, expected);
+
+    let reply = near.reply.unwrap();
+    assert_eq!((reply.status, reply.body), (201, Content::from("{\"id\":1}")));
+    assert_eq!(reply.headers.get_all("set-cookie").count(), 2);
+    assert_eq!(reply.headers.get("x-mine"), None);
+    let forwarded = near.forwarded.unwrap();
+    assert_eq!(forwarded.url, format!("{}/base/hooks?a=%20&a=b", receiver.url()));
+    assert_eq!(forwarded.error, None);
+    assert!(forwarded.duration_ms > 0.0 && forwarded.duration_ms <= near.duration_ms.unwrap());
+}
+
+#[tokio::test]
+async fn a_far_side_that_is_down_is_502_with_the_reason() {
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", socket.local_addr().unwrap());
+    drop(socket);
+    let (listener, recording) = forward_to(&url).await;
+    let answer = say(&listener, "GET /a HTTP/1.1\r\n\r\n").await;
+    let (status, body) = parts(&answer);
+    assert_eq!(status, 502);
+    let forwarded = exchanges(&recording, 1).await.remove(0).forwarded.unwrap();
+    let why = forwarded.error.unwrap();
+    assert!(why.starts_with("cannot be reached: Connection refused"), "{why}");
+    assert_eq!(body, format!("{{\"error\":\"`{url}a`: {why}\"}}\n"));
+}
+
+#[tokio::test]
+async fn a_far_side_that_says_nothing_is_504() {
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (listener, recording) =
+        forward_to(&format!("http://{}/", socket.local_addr().unwrap())).await;
+    let answer = say(&listener, "GET / HTTP/1.1\r\n\r\n").await;
+    assert_eq!(status(&answer), 504);
+    let forwarded = exchanges(&recording, 1).await.remove(0).forwarded.unwrap();
+    assert_eq!(forwarded.error.as_deref(), Some("no whole reply within 200ms"));
+}
+
+#[tokio::test]
+async fn a_reply_that_breaks_off_or_is_none_is_502() {
+    let check = async |says: &'static [u8], why: &str| {
+        let (url, far) = far_side(says).await;
+        let (listener, recording) = forward_to(&url).await;
+        assert_eq!(status(&say(&listener, "GET / HTTP/1.1\r\n\r\n").await), 502);
+        let exchange = exchanges(&recording, 1).await.remove(0);
+        let error = exchange.forwarded.unwrap().error.unwrap();
+        assert_eq!(error, why);
+        far.await.unwrap();
+    };
+    check(
+        b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc",
+        "its reply cannot be used: the body broke off after 3 bytes",
+    )
+    .await;
+    check(b"garbage\r\n\r\n", "gave no reply: invalid HTTP version parsed").await;
+    check(b"", "gave no reply: connection closed before message completed").await;
+}
+
+#[tokio::test]
+async fn a_redirect_is_passed_on_and_not_followed() {
+    let (url, far) = far_side(b"HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\n\r\n").await;
+    let (listener, _) = forward_to(&url).await;
+    let answer = say(&listener, "GET / HTTP/1.1\r\n\r\n").await;
+    assert_eq!(answer, "HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n");
+    far.await.unwrap();
+}
+
+#[tokio::test]
+async fn lengths_without_a_body_are_passed_on_to_head_only() {
+    let (url, far) = far_side(b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n").await;
+    let (listener, recording) = forward_to(&url).await;
+    let answer = say(&listener, "HEAD / HTTP/1.1\r\n\r\n").await;
+    assert_eq!(answer, "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n");
+    let reply = exchanges(&recording, 1).await.remove(0).reply.unwrap();
+    assert_eq!(reply.headers, Headers::from_iter([("content-length", "7")]));
+    far.await.unwrap();
+
+    let (url, far) = far_side(b"HTTP/1.1 304 Not Modified\r\ncontent-length: 7\r\n\r\n").await;
+    let (listener, _) = forward_to(&url).await;
+    let answer = say(&listener, "GET / HTTP/1.1\r\n\r\n").await;
+    assert_eq!(answer, "HTTP/1.1 304 Not Modified\r\n\r\n");
+    far.await.unwrap();
+}
+
+#[tokio::test]
+async fn forwarding_to_ourselves_ends() {
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = socket.local_addr().unwrap();
+    drop(socket);
+    let answer = Answer::Forward(format!("http://{addr}/").parse().unwrap());
+    let (listener, recording) = record(Config { addr, answer, ..config() }).await;
+    let answer = say(&listener, "POST /a HTTP/1.1\r\ncontent-length: 0\r\n\r\n").await;
+    assert_eq!(status(&answer), 508);
+    let kept = exchanges(&recording, 2).await;
+    assert_eq!(kept[0].reply.as_ref().unwrap().status, 508);
+    assert!(kept[0].forwarded.is_some());
+    assert_eq!(kept[1].request.headers.get("ringback-hop"), Some("1"));
+    assert!(kept[1].forwarded.is_none(), "the second was not sent on");
+}
+
+#[tokio::test]
+async fn what_only_the_first_server_can_mean_is_not_forwarded() {
+    let (listener, _) = forward_to("http://127.0.0.1:1/").await;
+    for line in ["CONNECT example.com:443", "OPTIONS *"] {
+        let answer = say(&listener, format!("{line} HTTP/1.1\r\n\r\n")).await;
+        assert_eq!(status(&answer), 501, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_does_not_cut_the_record() {
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", socket.local_addr().unwrap());
+    let answer = Answer::Forward(url.parse().unwrap());
+    let (listener, recording) = record(Config { answer, ..config() }).await;
+    let mut client = crate::support::connect(&listener).await;
+    client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    let (mut far, _) = timeout(SOON, socket.accept()).await.unwrap().unwrap();
+    read_head(&mut far).await;
+    drop(client);
+    far.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+    let exchange = exchanges(&recording, 1).await.remove(0);
+    assert_eq!(exchange.reply.unwrap().body, Content::from("ok"));
+}

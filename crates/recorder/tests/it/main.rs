@@ -1,0 +1,12 @@
+//! The recorder over real sockets and real files. Clients are raw where HTTP has to be odd.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod capture;
+mod drain;
+mod forward;
+mod limits;
+mod script;
+mod start;
+mod store;
+mod support;

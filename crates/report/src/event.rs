@@ -1,0 +1,124 @@
+//! What happens during a run.
+
+use ringback_exchange::Verdict;
+use serde::Serialize;
+
+/// One thing that happened during a run, in the order in which it did.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum RunEvent {
+    /// The run begins.
+    RunStarted {
+        /// The receiver's address; missing when each scenario gets a sample receiver of its own.
+        target: Option<String>,
+        /// How many scenarios there are.
+        scenarios: usize,
+        /// What the ids of the conversations are drawn from; with it and the files, the run can be
+        /// repeated.
+        identity: u64,
+    },
+    /// A scenario file cannot be run.
+    ScenarioInvalid {
+        /// The file.
+        file: String,
+        /// What is wrong with it, for people.
+        problems: String,
+    },
+    /// A step is over.
+    StepFinished {
+        /// The scenario's file.
+        file: String,
+        /// The line of the step.
+        line: usize,
+        /// The step's id.
+        step: String,
+        /// What happened, in a few words.
+        summary: String,
+        /// What is to be thought of it.
+        verdict: Verdict,
+        /// What did not hold.
+        breaches: Vec<Breach>,
+        /// A command that sends the step's request again, for a step that did not pass.
+        reproduce: Option<String>,
+    },
+    /// A scenario is over.
+    ScenarioFinished {
+        /// The file.
+        file: String,
+        /// Its name.
+        name: String,
+        /// What is to be thought of it.
+        verdict: Verdict,
+        /// How long it took.
+        duration_ms: f64,
+        /// How its snapshot compares.
+        snapshot: SnapshotOutcome,
+        /// Why it could not be carried out: the surroundings were not as needed.
+        error: Option<String>,
+    },
+    /// The run is over.
+    RunFinished(Tally),
+}
+
+/// One expectation that did not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Breach {
+    /// Of what.
+    pub what: String,
+    /// What was expected.
+    pub expected: String,
+    /// What was there.
+    pub found: String,
+}
+
+/// How the snapshot of a scenario compares with the accepted one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum SnapshotOutcome {
+    /// The scenario did not come far enough.
+    Skipped,
+    /// Nothing of the scenario is meant for a snapshot.
+    Empty,
+    /// It is the accepted one.
+    Same,
+    /// None was accepted yet.
+    New {
+        /// The snapshot file.
+        path: String,
+        /// Where the text was written for somebody to accept; in CI nothing is written.
+        pending: Option<String>,
+        /// The text.
+        text: String,
+    },
+    /// Another one was accepted.
+    Changed {
+        /// The snapshot file.
+        path: String,
+        /// Where the text was written for somebody to accept; in CI nothing is written.
+        pending: Option<String>,
+        /// The lines that differ.
+        diff: String,
+    },
+    /// The snapshot file cannot be read or written.
+    Unusable {
+        /// Why.
+        error: String,
+    },
+}
+
+/// How a run went, in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Tally {
+    /// Scenarios that held.
+    pub passed: usize,
+    /// Scenarios with an expectation that did not hold, or an answer that cannot be trusted.
+    pub failed: usize,
+    /// Scenarios whose expectations held and whose snapshot is new or changed.
+    pub pending: usize,
+    /// Scenarios that could not be carried out because of the surroundings.
+    pub environment: usize,
+    /// Scenario or snapshot files that cannot be used.
+    pub invalid: usize,
+    /// Whether the run was stopped before its end.
+    pub interrupted: bool,
+}

@@ -1,0 +1,12 @@
+//! Run events to text: for a terminal and as JSON lines.
+//!
+//! [`RunEvent`] is the one place where running and reporting meet: the runner makes events, a reporter
+//! turns each into text, and only the command line prints. A reporter never sees a socket, so each is
+//! tested with events written by hand.
+
+mod event;
+mod json;
+pub mod terminal;
+
+pub use event::{Breach, RunEvent, SnapshotOutcome, Tally};
+pub use json::json_line;

@@ -1,0 +1,220 @@
+//! `check`: scenarios against a receiver, judged and compared with their snapshots.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Instant;
+
+use ringback_exchange::Verdict;
+use ringback_generator::Archetype;
+use ringback_recorder::Clock;
+use ringback_report::{RunEvent, SnapshotOutcome, Tally};
+use ringback_scenario::{BYTES_MAX, Scenario, Surroundings, parse};
+use ringback_sender::AllowHost;
+use ringback_snapshot::{
+    About, Comparison, Redactions, SnapshotError, compare, render_reply, render_request, settle,
+    write_pending,
+};
+
+use crate::scene::{self, describe};
+use crate::shelf::Shelved;
+use crate::steps::{self, Played, Product};
+
+/// How to run scenarios.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The receiver; none, and each scenario gets a sample receiver of its own.
+    pub target: Option<String>,
+    /// Hosts beyond this machine that events may be sent to.
+    pub allow_hosts: Vec<AllowHost>,
+    /// Where downstreams listen, by name, whatever their files say.
+    pub downstream: HashMap<String, SocketAddr>,
+    /// What the ids of conversations are drawn from. A receiver that runs on and de-duplicates needs
+    /// another one for each run.
+    pub identity: u64,
+    /// Whether new and changed snapshots are written as pending.
+    pub write_pending: bool,
+    /// Looks an environment variable up.
+    pub env: fn(&str) -> Option<String>,
+    /// Reads the clock for signatures, in seconds since 1970.
+    pub now_s: fn() -> i64,
+    /// Reads the clock for recordings.
+    pub clock: Clock,
+}
+
+/// Runs scenarios one after the other and tells what happens while it does.
+///
+/// # Cancel safety
+///
+/// Dropping the future ends the scenario that is playing; its listeners are closed, and a pending
+/// snapshot is either whole or not there.
+pub async fn check(
+    scenarios: &[Shelved],
+    settings: &Settings,
+    mut on_event: impl FnMut(RunEvent),
+) -> Tally {
+    let mut tally = Tally::default();
+    on_event(RunEvent::RunStarted {
+        target: settings.target.clone(),
+        scenarios: scenarios.len(),
+        identity: settings.identity,
+    });
+    for shelved in scenarios {
+        let file = shelved.scenario.display().to_string();
+        let begun = Instant::now();
+        let scenario = match read(&shelved.scenario, &file, settings) {
+            Ok(scenario) => scenario,
+            Err(problems) => {
+                tally.invalid += 1;
+                on_event(RunEvent::ScenarioInvalid { file, problems });
+                continue;
+            }
+        };
+        let (verdict, snapshot, error) = match run(&file, &scenario, settings, &mut on_event).await
+        {
+            Ok(played) => settle_snapshot(&scenario, shelved, &file, &played, settings),
+            Err(error) => (Verdict::Fail, SnapshotOutcome::Skipped, Some(error)),
+        };
+        match (&snapshot, verdict, &error) {
+            (_, _, Some(_)) => tally.environment += 1,
+            (SnapshotOutcome::Unusable { .. }, _, _) => tally.invalid += 1,
+            (_, Verdict::Pass, _) => tally.passed += 1,
+            (_, Verdict::Pending, _) => tally.pending += 1,
+            _ => tally.failed += 1,
+        }
+        let duration_ms = begun.elapsed().as_secs_f64() * 1000.0;
+        let name = scenario.name;
+        on_event(RunEvent::ScenarioFinished { file, name, verdict, duration_ms, snapshot, error });
+    }
+    on_event(RunEvent::RunFinished(tally));
+    tally
+}
+
+fn read(path: &Path, file: &str, settings: &Settings) -> Result<Scenario, String> {
+    let refused = |error: io::Error| format!("cannot read `{file}`: {error}");
+    let size = fs::metadata(path).map_err(refused)?.len();
+    if size > BYTES_MAX as u64 {
+        return Err(format!("`{file}` has {size} bytes, more than {BYTES_MAX}"));
+    }
+    let text = fs::read_to_string(path).map_err(refused)?;
+    let archetypes: Vec<&str> = Archetype::ALL.iter().map(|archetype| archetype.as_str()).collect();
+    let surroundings = Surroundings { archetypes: &archetypes, env: settings.env };
+    parse(file, &text, surroundings).map_err(|invalid| invalid.to_string())
+}
+
+async fn run(
+    file: &str,
+    scenario: &Scenario,
+    settings: &Settings,
+    on_event: &mut impl FnMut(RunEvent),
+) -> Result<Played, String> {
+    let scene = scene::set(scenario, settings).await?;
+    let played = steps::play(file, scenario, &scene, settings, on_event).await;
+    scene.strike().await;
+    played
+}
+
+fn settle_snapshot(
+    scenario: &Scenario,
+    shelved: &Shelved,
+    file: &str,
+    played: &Played,
+    settings: &Settings,
+) -> (Verdict, SnapshotOutcome, Option<String>) {
+    if played.verdict != Verdict::Pass {
+        return (played.verdict, SnapshotOutcome::Skipped, None);
+    }
+    let text = render(scenario, played);
+    if text.is_empty() {
+        return (Verdict::Pass, SnapshotOutcome::Empty, None);
+    }
+    match compare_and_write(scenario, shelved, file, text, settings) {
+        Ok(SnapshotOutcome::Same) => (Verdict::Pass, SnapshotOutcome::Same, None),
+        Ok(outcome) => (Verdict::Pending, outcome, None),
+        Err(error) => (Verdict::Fail, SnapshotOutcome::Unusable { error: describe(&error) }, None),
+    }
+}
+
+fn compare_and_write(
+    scenario: &Scenario,
+    shelved: &Shelved,
+    file: &str,
+    text: String,
+    settings: &Settings,
+) -> Result<SnapshotOutcome, SnapshotError> {
+    let path = &shelved.snapshot;
+    let comparison = compare(path, &text)?;
+    if comparison == Comparison::Same {
+        // An older run may have left its own text; the accepted one holds again.
+        if settings.write_pending {
+            settle(path)?;
+        }
+        return Ok(SnapshotOutcome::Same);
+    }
+    let pending = if settings.write_pending {
+        let about = About {
+            description: scenario.name.clone(),
+            input_file: file.to_owned(),
+            seed: scenario.seed,
+        };
+        Some(write_pending(path, &text, &about)?.display().to_string())
+    } else {
+        None
+    };
+    let path = path.display().to_string();
+    Ok(match comparison {
+        Comparison::Changed { diff } => SnapshotOutcome::Changed { path, pending, diff },
+        Comparison::New | Comparison::Same => SnapshotOutcome::New { path, pending, text },
+    })
+}
+
+/// Writes what a scenario produced as one text, step by step.
+fn render(scenario: &Scenario, played: &Played) -> String {
+    let redactions = Redactions {
+        headers: scenario.snapshot.headers.clone(),
+        paths: scenario.snapshot.redact.clone(),
+        labels: played.labels.clone(),
+        filters: scenario.snapshot.filters.clone(),
+    };
+    let mut sections = Vec::new();
+    for produced in played.produced.iter().filter(|produced| produced.in_snapshot) {
+        let texts = match &produced.what {
+            Product::Replies(replies) => {
+                let mut texts: Vec<String> =
+                    replies.iter().map(|reply| render_reply(reply, &redactions)).collect();
+                // Answers to deliveries at once have no order of their own.
+                texts.sort();
+                texts
+            }
+            Product::Calls(calls) => calls
+                .iter()
+                .map(|call| {
+                    let request = render_request(&call.request, &redactions);
+                    let status = call.reply.as_ref().map_or(0, |reply| reply.status);
+                    format!("{request}\n\nanswered {status}")
+                })
+                .collect(),
+        };
+        sections.push(format!("## {}", produced.title));
+        if texts.is_empty() {
+            sections.push("none".to_owned());
+        }
+        sections.extend(count_repeated(texts));
+    }
+    sections.join("\n\n")
+}
+
+/// Writes texts that come several times in a row once, with their number.
+fn count_repeated(texts: Vec<String>) -> Vec<String> {
+    let mut counted: Vec<(String, usize)> = Vec::new();
+    for text in texts {
+        match counted.last_mut() {
+            Some((last, count)) if *last == text => *count += 1,
+            _ => counted.push((text, 1)),
+        }
+    }
+    let write = |(text, count)| if count == 1 { text } else { format!("{count} times:\n{text}") };
+    counted.into_iter().map(write).collect()
+}

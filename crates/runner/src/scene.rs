@@ -1,0 +1,169 @@
+//! What a scenario plays in: the receiver, and the systems it calls.
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use ringback_exchange::Headers;
+use ringback_recorder::{
+    Answer, Config, Keep, Limits, Listener, PathPattern, Recording, Room, Route, Script,
+    ScriptedReply,
+};
+use ringback_sample::Sample;
+use ringback_scenario::{Downstream, Scenario, interpolate_text};
+use ringback_sender::{CONNECT_TIMEOUT, IN_FLIGHT_MAX, Options, Target};
+use ringback_signature::Secret;
+use url::Url;
+
+use crate::check::Settings;
+
+/// A port of this machine that the system chooses.
+const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// The downstream that the sample receiver writes its notes to.
+const CRM: &str = "crm";
+
+/// Everything that is up while a scenario plays.
+pub(crate) struct Scene {
+    pub(crate) target: Target,
+    pub(crate) secret: Option<Secret>,
+    pub(crate) recordings: HashMap<String, Recording>,
+    listeners: Vec<Listener>,
+    sample: Option<Sample>,
+}
+
+/// Sets the scene; says why when it cannot be set.
+pub(crate) async fn set(scenario: &Scenario, settings: &Settings) -> Result<Scene, String> {
+    let secret = secret(scenario, settings)?;
+    let mut listeners = Vec::new();
+    let mut recordings = HashMap::new();
+    let mut crm = None;
+    for downstream in &scenario.downstream {
+        let recording = Recording::new(Room::STANDARD);
+        let listener = listen(downstream, recording.clone(), settings).await?;
+        if downstream.name == CRM {
+            crm = Some(Url::parse(&listener.url()).map_err(|error| error.to_string())?);
+        }
+        recordings.insert(downstream.name.clone(), recording);
+        listeners.push(listener);
+    }
+
+    let options = Options {
+        timeout: scenario.timeout,
+        connect_timeout: CONNECT_TIMEOUT,
+        in_flight_max: IN_FLIGHT_MAX,
+        headers: Headers::default(),
+        allow_hosts: settings.allow_hosts.clone(),
+    };
+    let (url, sample) = match &settings.target {
+        Some(url) => (url.clone(), None),
+        None => {
+            let config = ringback_sample::Config {
+                secrets: secret.iter().cloned().collect(),
+                crm,
+                now_s: settings.now_s,
+            };
+            let sample = Sample::start(ANY_PORT, config).await;
+            let sample = sample.map_err(|error| describe(&error))?;
+            (sample.url(), Some(sample))
+        }
+    };
+    let target = Target::new(&url, &options).await.map_err(|error| describe(&error))?;
+    Ok(Scene { target, secret, recordings, listeners, sample })
+}
+
+impl Scene {
+    /// Strikes the scene: what is under way is finished first.
+    pub(crate) async fn strike(self) {
+        drop(self.target);
+        if let Some(sample) = self.sample {
+            sample.finish().await;
+        }
+        for listener in self.listeners {
+            // What a receiver still calls after its scenario is nobody's business.
+            let _ = listener.finish().await;
+        }
+    }
+}
+
+fn secret(scenario: &Scenario, settings: &Settings) -> Result<Option<Secret>, String> {
+    let Some(text) = &scenario.secret else { return Ok(None) };
+    let lookup =
+        |name: &str| name.strip_prefix("env.").and_then(settings.env).map(serde_json::Value::from);
+    let text = interpolate_text(text, &lookup).map_err(|error| format!("sign.secret: {error}"))?;
+    // The error of a secret never shows the secret.
+    text.parse().map(Some).map_err(|error| format!("sign.secret: {error}"))
+}
+
+async fn listen(
+    downstream: &Downstream,
+    recording: Recording,
+    settings: &Settings,
+) -> Result<Listener, String> {
+    let name = &downstream.name;
+    let addr = match (&settings.target, settings.downstream.get(name), &downstream.listen) {
+        (_, Some(addr), _) => *addr,
+        // The sample receiver is told where its downstream is, so any port will do.
+        (None, None, _) => ANY_PORT,
+        (Some(_), None, Some(listen)) => {
+            let found = tokio::net::lookup_host(listen).await;
+            let found =
+                found.map_err(|error| format!("downstream `{name}`: `{listen}`: {error}"))?;
+            found
+                .into_iter()
+                .next()
+                .ok_or_else(|| format!("downstream `{name}`: `{listen}` has no address"))?
+        }
+        (Some(_), None, None) => {
+            return Err(format!(
+                "downstream `{name}` has no address that the receiver could know: give it \
+                 `listen: 127.0.0.1:PORT` in the file, or `--downstream {name}=127.0.0.1:PORT`"
+            ));
+        }
+    };
+    let routes = downstream.routes.iter().map(route).collect::<Result<_, _>>()?;
+    let config = Config {
+        addr,
+        answer: Answer::Script(Script { routes }),
+        keep: Keep::Memory(recording),
+        // The next scenario listens anew; a kept connection to this listener would be dead then.
+        keep_alive: false,
+        limits: Limits::STANDARD,
+        clock: settings.clock.clone(),
+        on_exchange: None,
+    };
+    Listener::start(config)
+        .await
+        .map_err(|error| format!("downstream `{name}`: {}", describe(&error)))
+}
+
+fn route(route: &ringback_scenario::Route) -> Result<Route, String> {
+    let path: PathPattern = route.path.parse().map_err(|error| describe(&error))?;
+    let reply = |reply: &ringback_scenario::RouteReply| ScriptedReply {
+        status: reply.status,
+        headers: reply
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect(),
+        body: reply.body.clone().into(),
+        delay: reply.delay,
+        times: Some(reply.times),
+    };
+    Ok(Route {
+        method: route.method.clone(),
+        path,
+        replies: route.replies.iter().map(reply).collect(),
+    })
+}
+
+/// Writes an error with the chain of its sources.
+pub(crate) fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,32 @@
+//! What the receiver reads of an event: as little as it needs, and nothing that may be missing is
+//! required.
+
+use serde::Deserialize;
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Event {
+    pub(crate) event_id: String,
+    pub(crate) event_type: String,
+    pub(crate) payload: Payload,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Payload {
+    pub(crate) id: String,
+    pub(crate) customer_id: Option<String>,
+    pub(crate) conversation_type: Option<String>,
+    pub(crate) end_reason: Option<String>,
+    pub(crate) user_join_time: Option<String>,
+    pub(crate) transcript: Option<String>,
+    pub(crate) transfer_status: Option<String>,
+    pub(crate) transfer_destination: Option<String>,
+    pub(crate) conversation_cost: Option<Cost>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Cost {
+    pub(crate) total_actual_duration: Option<f64>,
+}

@@ -1,0 +1,11 @@
+//! The sender against receivers that behave, and receivers that do not, on real sockets.
+//!
+//! Nothing here sleeps: what has to be waited for announces itself, and a time limit that is tested is
+//! waited for by the sender.
+
+mod answers;
+mod failures;
+mod guard;
+mod receiver;
+mod requests;
+mod runs;
