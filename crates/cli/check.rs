@@ -13,7 +13,8 @@ use url::Url;
 use crate::address::{parse_listen, parse_url};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::{clock, output, signals};
+use crate::signals::{Signals, block_on};
+use crate::{clock, output};
 
 /// Run scenarios against a receiver and compare what it did with snapshots
 ///
@@ -75,10 +76,11 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, CliError> {
             broken = written.err();
         }
     };
-    let finished = signals::block_on(async {
+    let finished = block_on(async {
+        let signals = Signals::new()?;
         tokio::select! {
-            tally = check(&found, &settings, &mut on_event) => Ok(Some(tally)),
-            asked = signals::asked_to_end() => asked.map(|()| None),
+            tally = check(&found, &settings, &mut on_event) => Ok::<_, CliError>(Some(tally)),
+            () = signals.asked_to_end() => Ok(None),
         }
     })??;
     if let Some(error) = broken {

@@ -11,7 +11,7 @@ pub(crate) enum Exit {
     Failed = 1,
     /// The command line or a file is wrong.
     Usage = 2,
-    /// The surroundings are not as needed: target unreachable, port taken, store not writable.
+    /// The surroundings are not as needed: target unreachable or guarded, port taken.
     Environment = 3,
     /// All held, but snapshots are new or changed.
     Snapshots = 4,
@@ -25,7 +25,7 @@ Exit codes:
   0    all held
   1    a check failed
   2    wrong usage, or a file that cannot be used
-  3    environment: target unreachable, port taken, store not writable
+  3    environment: target unreachable or guarded, port taken
   4    only snapshots are new or changed
   130  interrupted";
 

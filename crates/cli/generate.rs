@@ -22,6 +22,15 @@ pub(crate) struct GenerateArgs {
     /// How to write them
     #[arg(long, value_enum, default_value = "jsonl")]
     format: Format,
+    /// Print what there is to choose from instead, one a line
+    #[arg(long, value_enum, value_name = "WHAT")]
+    list: Option<List>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum List {
+    /// The kinds of call
+    Archetypes,
 }
 
 /// Which events.
@@ -30,7 +39,7 @@ pub(crate) struct EventArgs {
     /// Draws people, times, words and money
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// The kind of call; a realistic mix where this says nothing
+    /// The kind of call, one of `generate --list archetypes`; a realistic mix where this says nothing
     #[arg(long, value_name = "NAME")]
     archetype: Option<Archetype>,
 }
@@ -54,8 +63,15 @@ enum Format {
 
 /// Runs the command.
 pub(crate) fn run(args: &GenerateArgs) -> Result<Exit, CliError> {
-    let recipe = args.events.recipe();
     let mut out = output::bytes();
+    if let Some(List::Archetypes) = args.list {
+        for archetype in Archetype::ALL {
+            writeln!(out, "{archetype:24} {}", archetype.statement())?;
+        }
+        out.flush()?;
+        return Ok(Exit::Held);
+    }
+    let recipe = args.events.recipe();
     let (open, between, close) = match args.format {
         Format::Jsonl => ("", "\n", "\n"),
         _ if args.count == 1 => ("", "", "\n"),

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 
 use clap::Args;
 use ringback_exchange::{Exchange, printable};
@@ -14,7 +15,8 @@ use url::Url;
 use crate::address::{parse_listen, parse_url, remove_ready_file, write_ready_file};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::{clock, output, signals};
+use crate::signals::{Signals, block_on};
+use crate::{clock, output};
 
 /// How many exchanges wait to be printed before the view misses some; none is ever lost to the store.
 const VIEW: usize = 1024;
@@ -48,10 +50,11 @@ pub(crate) fn run(args: &ListenArgs) -> Result<Exit, CliError> {
     if let Some(path) = &args.ready_file {
         remove_ready_file(path)?;
     }
-    signals::block_on(listen(args))?
+    block_on(listen(args))?
 }
 
 async fn listen(args: &ListenArgs) -> Result<Exit, CliError> {
+    let signals = Signals::new()?;
     let keep = match &args.store {
         Some(path) => Keep::Store(Store::open(path).map_err(unusable)?),
         None => Keep::Nothing,
@@ -73,21 +76,20 @@ async fn listen(args: &ListenArgs) -> Result<Exit, CliError> {
         Some(path) => format!("storing in {}", path.display()),
         None => "storing nothing: name a file with --store to keep what comes".to_owned(),
     };
+    if let Some(path) = &args.ready_file {
+        write_ready_file(path, &url)?;
+    }
     output::talk(&format!("listening on {url} ({kept})"));
     if !listener.addr().ip().is_loopback() {
         output::talk("other machines can reach this address: anybody there can fill the store");
     }
-    if let Some(path) = &args.ready_file {
-        write_ready_file(path, &url)?;
-    }
 
-    let ended = signals::asked_to_end();
-    tokio::pin!(ended);
+    let mut ended = pin!(signals.asked_to_end());
     let mut shown = 0_usize;
     let mut has_reader = true;
     loop {
         tokio::select! {
-            asked = &mut ended => { asked?; break }
+            () = &mut ended => break,
             Some(exchange) = exchanges.recv() => {
                 shown += 1;
                 // Whoever reads may go; capturing goes on.
@@ -142,7 +144,7 @@ fn print(exchange: Exchange, as_json: bool) -> std::io::Result<()> {
 /// Says why a file cannot be a store.
 pub(crate) fn unusable(error: StoreError) -> CliError {
     let hint = error.hint();
-    let failed = CliError::environment("cannot use the store").because(error);
+    let failed = CliError::usage("cannot use the store").because(error);
     match hint {
         Some(hint) => failed.hint(hint),
         None => failed,

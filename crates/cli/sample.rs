@@ -10,7 +10,8 @@ use url::Url;
 use crate::address::{parse_listen, parse_url, remove_ready_file, write_ready_file};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::{clock, output, secret, signals};
+use crate::signals::{Signals, block_on};
+use crate::{clock, output, secret};
 
 /// Run the sample receiver: it verifies, de-duplicates, answers, and posts a note to a CRM
 ///
@@ -39,17 +40,18 @@ pub(crate) fn run(args: &SampleArgs) -> Result<Exit, CliError> {
     }
     let secrets = args.secrets.iter().map(|text| secret::read(text)).collect::<Result<_, _>>()?;
     let config = Config { secrets, crm: args.crm.clone(), now_s: clock::now_s };
-    signals::block_on(async {
+    block_on(async {
+        let signals = Signals::new()?;
         let sample = Sample::start(args.addr, config).await.map_err(|error| {
             CliError::environment("cannot start the sample receiver")
                 .because(error)
                 .hint("end the program that listens there, or let the system choose with port 0")
         })?;
-        output::talk(&format!("taking events at {}", sample.url()));
         if let Some(path) = &args.ready_file {
             write_ready_file(path, &sample.url())?;
         }
-        signals::asked_to_end().await?;
+        output::talk(&format!("taking events at {}", sample.url()));
+        signals.asked_to_end().await;
         sample.finish().await;
         Ok(Exit::Held)
     })?

@@ -18,7 +18,8 @@ use crate::address::parse_url;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::generate::EventArgs;
-use crate::{clock, output, secret, signals};
+use crate::signals::{Signals, block_on};
+use crate::{clock, output, secret};
 
 /// Send events to a receiver and print what it answers
 ///
@@ -73,10 +74,11 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
 /// Runs the command.
 pub(crate) fn run(args: &SendArgs) -> Result<Exit, CliError> {
     let secret = args.secret.as_deref().map(secret::read).transpose()?;
-    signals::block_on(deliver(args, secret.as_ref()))?
+    block_on(deliver(args, secret.as_ref()))?
 }
 
 async fn deliver(args: &SendArgs, secret: Option<&Secret>) -> Result<Exit, CliError> {
+    let signals = Signals::new()?;
     let options = Options {
         timeout: args.timeout,
         connect_timeout: CONNECT_TIMEOUT,
@@ -119,9 +121,8 @@ async fn deliver(args: &SendArgs, secret: Option<&Secret>) -> Result<Exit, CliEr
     };
     let stop = async {
         tokio::select! {
-            Ok(()) = signals::asked_to_end() => {}
+            () = signals.asked_to_end() => {}
             Ok(()) = is_closed => {}
-            else => std::future::pending().await,
         }
     };
     let summary = send(&target, &plan, deliveries, on_attempt, stop).await;

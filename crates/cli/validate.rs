@@ -103,7 +103,7 @@ fn text(name: &str, document: &Document<'_>, finding: &Finding) -> String {
     let place = finding.place.unwrap_or(document.start);
     let inner = finding.inner_pointer.as_ref();
     let inner = inner.map(|inner| format!(", in the JSON text there at {inner}"));
-    let pointer = if finding.pointer.is_empty() { "the whole" } else { &finding.pointer };
+    let pointer = if finding.pointer.is_empty() { "the whole event" } else { &finding.pointer };
     let text = format!(
         "{name}:{}:{}: event {}: {} ({}): {pointer}{}: found {}, expected {}",
         place.line,

@@ -100,7 +100,8 @@ fn unreadable(text: &str, error: &serde_json::Error) -> Finding {
             "the rest of the JSON text",
         );
     }
-    Finding::new(Rule::JsonSyntax, "", what, "one complete JSON text")
+    let found = format!("a syntax error ({what})");
+    Finding::new(Rule::JsonSyntax, "", found, "one complete JSON text")
 }
 
 /// Returns the byte at which serde_json stopped; its columns count bytes, and 0 stands for a line feed.

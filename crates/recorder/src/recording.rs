@@ -100,8 +100,7 @@ impl Recording {
         let mut last_match = begun;
         let mut seen = 0;
         loop {
-            // Marked as seen before looking: what completes in between wakes the wait once more.
-            completed.mark_unchanged();
+            // What completes after this look makes `changed` return, so that nothing is missed between.
             for (at, exchange) in self.after(seen) {
                 seen += 1;
                 if matches(&exchange) {

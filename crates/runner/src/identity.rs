@@ -65,7 +65,11 @@ mod tests {
             "eventId": "11111111", "payload": { "rows": [{ "id": "22222222" }], "flowId": null, "shortId": "1" },
         });
         let labels = labels("first", &event);
-        let labels: Vec<_> = labels.iter().map(|(id, label)| (id.as_str(), label.as_str())).collect();
-        assert_eq!(labels, [("11111111", "[first.eventId]"), ("22222222", "[first.payload.rows[0].id]")]);
+        let labels: Vec<_> =
+            labels.iter().map(|(id, label)| (id.as_str(), label.as_str())).collect();
+        assert_eq!(
+            labels,
+            [("11111111", "[first.eventId]"), ("22222222", "[first.payload.rows[0].id]")]
+        );
     }
 }

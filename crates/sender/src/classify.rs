@@ -57,6 +57,7 @@ fn of_connecting(error: &reqwest::Error) -> Failure {
     if error.is_timeout() {
         return Failure::ConnectTimedOut;
     }
+    let is_https = error.url().is_some_and(|url| url.scheme() == "https");
     for error in find::<io::Error>(error) {
         match error.kind() {
             io::ErrorKind::ConnectionRefused => return Failure::Refused,
@@ -64,7 +65,11 @@ fn of_connecting(error: &reqwest::Error) -> Failure {
             io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::BrokenPipe
-            | io::ErrorKind::UnexpectedEof => return Failure::Tls,
+            | io::ErrorKind::UnexpectedEof
+                if is_https =>
+            {
+                return Failure::Tls;
+            }
             _ => {}
         }
     }
@@ -97,5 +102,12 @@ fn of_talking(error: &reqwest::Error, stage: Stage) -> Failure {
     let is_closed = |error: &hyper::Error| {
         error.is_incomplete_message() || error.is_canceled() || error.is_closed()
     };
-    if find::<hyper::Error>(error).any(is_closed) { broken } else { Failure::Other }
+    match chain(error).last().and_then(|error| error.downcast_ref::<hyper::Error>()) {
+        Some(error) if is_closed(error) => broken,
+        Some(error) if error.is_user() => Failure::Other,
+        // The one that has no question of its own: the peer spoke before it was asked, as mail and SSH
+        // servers do.
+        Some(_) => Failure::BadHttp,
+        None => Failure::Other,
+    }
 }

@@ -120,19 +120,23 @@ async fn begun(target: &Target, headers: HeaderMap, body: Bytes, begin: &mut Ins
     *request.body_mut() = Some(reqwest::Body::wrap(Watched::new(body, is_taken.clone())));
 
     let mut status = None;
-    match tokio::time::timeout(target.timeout(), exchange(client, request, &mut status)).await {
+    let exchange = exchange(client, request, &mut status);
+    let mut ended = match tokio::time::timeout(target.timeout(), exchange).await {
         Ok(ended) => ended,
-        Err(_) => {
-            let (kind, detail) = if is_taken.load(Ordering::Relaxed) {
-                (Failure::TimedOut, format!("no whole reply within {:?}", target.timeout()))
-            } else {
-                let limit = target.connect_timeout();
-                (Failure::ConnectTimedOut, format!("no connection within {limit:?}"))
-            };
-            let detail = FailureDetail { kind, detail, status };
+        Err(_) if is_taken.load(Ordering::Relaxed) => {
+            let detail = format!("no whole reply within {:?}", target.timeout());
+            let detail = FailureDetail { kind: Failure::TimedOut, detail, status };
             Ended { outcome: Outcome::Failed(detail), cut_at: None }
         }
+        Err(_) => Ended::failed(Failure::ConnectTimedOut, ""),
+    };
+    // Whichever of the limits it was, and whoever kept it: people read one sentence.
+    if let Outcome::Failed(FailureDetail { kind: Failure::ConnectTimedOut, detail, .. }) =
+        &mut ended.outcome
+    {
+        *detail = format!("no connection within {:?}", target.connect_timeout());
     }
+    ended
 }
 
 /// Sends the request and reads the reply. The status is put down as soon as it is known.

@@ -104,7 +104,7 @@ impl Rate {
     }
 
     /// Tells whether it is more than `n` a second.
-    pub const fn exceeds_per_second(self, n: u32) -> bool {
+    pub(crate) const fn exceeds_per_second(self, n: u32) -> bool {
         self.amount_micro > n as u64 * MICRO * self.unit.seconds()
     }
 }

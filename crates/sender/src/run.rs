@@ -56,7 +56,6 @@ pub async fn run(
     // Until when a delivery that was due had to wait for room.
     let mut full_until = Duration::ZERO;
     while index < plan.count || !flight.is_empty() {
-        flight.settle_all_ended();
         let has_room = flight.attempts.len() < in_flight_max;
         let start = flight.start;
         let due = plan.due(index).unwrap_or_else(|| start.elapsed());
@@ -77,6 +76,7 @@ pub async fn run(
                 }
             }
         }
+        flight.settle_all_ended();
     }
     flight.wind_up().await;
     let elapsed = flight.start.elapsed();

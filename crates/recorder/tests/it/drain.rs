@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use ringback_recorder::{Config, ScriptedReply};
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
+use ringback_recorder::{Answer, Config, Drained, ScriptedReply};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout};
 
 use crate::support::{
@@ -60,16 +60,39 @@ async fn without_anything_to_wait_for_it_ends_at_once() {
 }
 
 #[tokio::test]
+async fn what_was_sent_before_the_end_is_answered() {
+    let (listener, recording) = record(config()).await;
+    // Without the runtime, which is busy with this test: the listener has not seen any of it yet.
+    let mut streams: Vec<std::net::TcpStream> =
+        (0..3).map(|_| std::net::TcpStream::connect(listener.addr()).unwrap()).collect();
+    for stream in &mut streams {
+        std::io::Write::write_all(stream, b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    }
+    assert_eq!(listener.finish().await, Drained::default());
+    for mut stream in streams {
+        let mut answer = String::new();
+        std::io::Read::read_to_string(&mut stream, &mut answer).unwrap();
+        assert_eq!(parts(&answer), (200, ""));
+    }
+    assert_eq!(recording.exchanges().len(), 3);
+}
+
+#[tokio::test]
 async fn dropping_a_listener_cuts_everything() {
-    let answer = script(vec![route("GET", "/", vec![slow(Duration::from_secs(3600))])]);
-    let (listener, _) = record(Config { answer, ..config() }).await;
+    let far = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", far.local_addr().unwrap());
+    let mut config = Config { answer: Answer::Forward(url.parse().unwrap()), ..config() };
+    config.limits.drain = Duration::from_secs(3600);
+    config.limits.forward = Duration::from_secs(3600);
+    let (listener, _) = record(config).await;
     let addr = listener.addr();
     let mut stream = connect(&listener).await;
     stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    // Now it is under way.
+    let _held = timeout(SOON, far.accept()).await.unwrap().unwrap();
     drop(listener);
     let mut rest = Vec::new();
-    let read = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut rest);
-    let _ = timeout(SOON, read).await.expect("closed");
+    let _ = timeout(SOON, stream.read_to_end(&mut rest)).await.expect("closed");
     assert_eq!(rest, b"");
     assert!(TcpStream::connect(addr).await.is_err());
 }

@@ -90,6 +90,20 @@ async fn both_sides_are_recorded() {
 }
 
 #[tokio::test]
+async fn a_request_with_two_framings_leaves_with_one() {
+    let (receiver, received) = record(config()).await;
+    let (listener, _) = forward_to(&receiver.url()).await;
+    let request = "POST / HTTP/1.1\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n\
+                   5\r\nabcde\r\n0\r\n\r\n";
+    assert_eq!(status(&say(&listener, request).await), 200);
+    let far = exchanges(&received, 1).await.remove(0);
+    assert_eq!(far.request.body, Content::from("abcde"));
+    assert_eq!(far.request.headers.get_all("content-length").count(), 1);
+    assert_eq!(far.request.headers.get("content-length"), Some("5"));
+    assert_eq!(far.request.headers.get("transfer-encoding"), None);
+}
+
+#[tokio::test]
 async fn a_far_side_that_is_down_is_502_with_the_reason() {
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", socket.local_addr().unwrap());
@@ -159,6 +173,26 @@ async fn lengths_without_a_body_are_passed_on_to_head_only() {
     let answer = say(&listener, "GET / HTTP/1.1\r\n\r\n").await;
     assert_eq!(answer, "HTTP/1.1 304 Not Modified\r\n\r\n");
     far.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_reply_with_an_odd_framing_leaves_with_a_plain_one() {
+    let check = async |says: &'static [u8]| {
+        let (url, far) = far_side(says).await;
+        let (listener, _) = forward_to(&url).await;
+        let answer = say(&listener, "GET / HTTP/1.1\r\n\r\n").await;
+        assert_eq!(answer, "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nabcde");
+        far.await.unwrap();
+    };
+    check(b"HTTP/1.1 200 OK\r\ncontent-length: 5, 5\r\n\r\nabcde").await;
+    check(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n").await;
+    check(
+        b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n\
+          5\r\nabcde\r\n0\r\n\r\n",
+    )
+    .await;
+    // Ended by the end of the connection.
+    check(b"HTTP/1.0 200 OK\r\n\r\nabcde").await;
 }
 
 #[tokio::test]

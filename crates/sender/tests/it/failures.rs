@@ -7,7 +7,7 @@ use ringback_exchange::{Attempt, Failure, Verdict};
 use ringback_sender::{Delivery, Options, Target, send_once};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-use crate::receiver::{Receiver, event, failure, hurried, options, send};
+use crate::receiver::{Connection, Receiver, event, failure, hurried, options, send};
 
 fn kind(attempt: &Attempt) -> (Failure, Option<u16>) {
     let failure = failure(attempt);
@@ -76,6 +76,7 @@ async fn connect_timed_out() {
         for body in ["{}", ""] {
             let attempt = send_once(&target, Delivery::new(0, body)).await;
             assert_eq!(kind(&attempt), (Failure::ConnectTimedOut, None), "{options:?} {body}");
+            assert_eq!(failure(&attempt).detail, "no connection within 150ms");
             assert_eq!(attempt.verdict(), Verdict::Fail);
         }
     }
@@ -83,7 +84,7 @@ async fn connect_timed_out() {
 
 #[tokio::test]
 async fn never_answered() {
-    let receiver = Receiver::start(|connection| connection.hold()).await;
+    let receiver = Receiver::start(Connection::hold).await;
     let target = Target::new(&receiver.url(), &hurried()).await.unwrap();
     for body in ["{}", ""] {
         let attempt = send_once(&target, Delivery::new(0, body)).await;
@@ -222,11 +223,11 @@ async fn tls_to_a_plain_port() {
 
 #[tokio::test]
 async fn tls_that_is_hung_up_on() {
-    let closing = Receiver::start(|connection| connection.close()).await;
+    let closing = Receiver::start(Connection::close).await;
     assert_eq!(kind(&send_tls(&closing, &options()).await), (Failure::Tls, None));
     let resetting = Receiver::start(|connection| async { connection.reset() }).await;
     assert_eq!(kind(&send_tls(&resetting, &options()).await), (Failure::Tls, None));
-    let holding = Receiver::start(|connection| connection.hold()).await;
+    let holding = Receiver::start(Connection::hold).await;
     let attempt = send_tls(&holding, &hurried()).await;
     assert_eq!(kind(&attempt), (Failure::ConnectTimedOut, None));
 }

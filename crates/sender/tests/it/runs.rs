@@ -91,6 +91,14 @@ async fn what_the_cap_delays_is_counted_and_its_latency_counts_from_the_plan() {
     }
 }
 
+#[tokio::test]
+async fn a_cap_of_nothing_is_a_cap_of_one() {
+    let receiver = Receiver::answering(OK).await;
+    let capped = Options { in_flight_max: 0, ..options() };
+    let target = Target::new(&receiver.url(), &capped).await.unwrap();
+    assert_eq!(run_to_its_end(&target, &rated(2, "1000/s")).await.0.succeeded, 2);
+}
+
 /// A receiver that answers when it is let.
 async fn gated(gate: watch::Receiver<bool>) -> Receiver {
     Receiver::start(move |mut connection| {

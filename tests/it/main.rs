@@ -1,0 +1,16 @@
+//! What needs the whole program: every feature through its public door, with real sockets, files and
+//! peers (curl, Python, Node, sqlite3).
+
+mod harness;
+
+mod check;
+mod generate;
+mod listen;
+mod output;
+mod readme;
+mod schema;
+mod send;
+mod snapshots;
+mod stranger;
+mod tidy;
+mod validate;
