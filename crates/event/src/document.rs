@@ -283,7 +283,7 @@ mod tests {
         "#);
         insta::assert_snapshot!(check(b"{} {}"), @r#"
         unreadable
-        json.syntax "" 1:4+3: trailing characters
+        json.syntax "" 1:4+3: a syntax error (trailing characters)
         "#);
         insta::assert_snapshot!(check(br#"{"a/b":[{"~":1,"\u007e":2}]}"#), @r#"
         read
@@ -295,7 +295,7 @@ mod tests {
         "#);
         insta::assert_snapshot!(check(b"{\"n\": 1e400}"), @r#"
         unreadable
-        json.syntax "" 1:11+10: number out of range
+        json.syntax "" 1:11+10: a syntax error (number out of range)
         "#);
     }
 

@@ -60,5 +60,8 @@ pub use rule::{Rule, Strength};
 pub use semantics::{is_e164, render_transcript};
 pub use timestamp::{Timestamp, TimestampError};
 
+#[cfg(test)]
+mod tests;
+
 /// The example body of the documented page, byte for byte.
 pub const EXAMPLE: &[u8] = include_bytes!("example.json");
