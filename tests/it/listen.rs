@@ -1,7 +1,7 @@
 //! `ringback listen` and `export`: every byte kept, and kept before it is acknowledged.
 
-use std::io::Write as _;
-use std::net::{TcpListener, TcpStream};
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Command;
 
 use crate::harness::{Folder, exchange, finish, has_peer, nobody, raw_receiver};
@@ -35,8 +35,17 @@ fn every_method_path_and_body_is_captured_byte_for_byte() {
     );
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 
+    // A client that breaks off is kept as far as it came, and never as if that were all.
+    let broken = b"POST /broken HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf";
+    let mut stream = TcpStream::connect(server.addr()).unwrap();
+    stream.write_all(broken).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+
     let output = server.end().expect(0);
-    assert_eq!(output.stdout.lines().count(), 4, "{output:?}");
+    assert_eq!(output.stdout.lines().count(), 5, "{output:?}");
     assert!(
         output.stdout.starts_with("#1 POST /hooks?a=1&a=2 (10 bytes) → 200 in "),
         "{}",
@@ -55,6 +64,8 @@ fn every_method_path_and_body_is_captured_byte_for_byte() {
     assert_eq!(requests[1]["body"]["base64"], "AP8NCg==");
     assert_eq!(requests[3]["body"], "abcde");
     assert_eq!(lines[3]["number"], 4);
+    assert_eq!(requests[4]["body"], "half");
+    assert!(lines[4]["fault"].is_string() && lines[3]["fault"].is_null(), "{}", lines[4]);
 
     assert!(!exported.stdout.contains("s3cret"), "secrets are not shown");
     let exact = folder.run(&["export", "--store", "a.db", "--exact"]).expect(0);

@@ -29,6 +29,9 @@ pub struct Exchange {
     /// Where the request was forwarded, when it was.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub forwarded: Option<Forwarded>,
+    /// Why the request's body is not whole, when it is not.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fault: Option<String>,
 }
 
 impl Exchange {
@@ -86,6 +89,7 @@ mod tests {
             reply: Some(Reply { status: 200, headers: Headers::default(), body: "".into() }),
             duration_ms: Some(1.5),
             forwarded: None,
+            fault: None,
         };
         let line = serde_json::to_string(&exchange).unwrap();
         insta::assert_snapshot!(line, @r#"{"number":7,"receivedAt":"2026-01-02T03:04:05.000006Z","peer":"127.0.0.1:40000","version":"HTTP/1.1","request":{"method":"POST","target":"/hooks?a=1","headers":[["x","1"],["x","2"]],"body":"{}"},"reply":{"status":200,"headers":[],"body":""},"durationMs":1.5}"#);

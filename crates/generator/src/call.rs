@@ -18,6 +18,8 @@ use crate::world::{self, Agent, Customer, DAY, World};
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) plan: Plan,
+    /// What it is about.
+    pub(crate) domain: &'static str,
     pub(crate) workspace: Uuid,
     pub(crate) agent: Agent,
     /// The agent that the call was handed over to.
@@ -102,7 +104,7 @@ impl Bill {
 /// The length that half of the answered calls stay below, and the spread of its logarithm. Service
 /// times of call centres are lognormal (Brown et al., JASA 100 (2005), section 5); there half took less
 /// than about two minutes.
-const TALK_MEDIAN_MS: f64 = 115_000.0;
+const TALK_MEDIAN_MS: f64 = 105_000.0;
 const TALK_SIGMA: f64 = 0.62;
 
 impl Call {
@@ -141,6 +143,7 @@ impl Call {
         let start = created + draft.chance.between(350, 2_800);
         let base = Self {
             plan,
+            domain: &domain.name,
             workspace: world.workspace,
             agent,
             colleague,
@@ -403,7 +406,7 @@ fn seconds(milliseconds: i64) -> i64 {
 
 /// Whole milliseconds; a length of time is far from where a float loses them.
 #[expect(clippy::cast_possible_truncation, reason = "floored, and far from the ends of i64")]
-fn milliseconds(length: f64) -> i64 {
+pub(crate) fn milliseconds(length: f64) -> i64 {
     length.clamp(0.0, 1e9) as i64
 }
 

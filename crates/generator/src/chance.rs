@@ -28,6 +28,10 @@ pub(crate) enum Purpose {
     Customer = 5,
     /// One campaign.
     Campaign = 6,
+    /// What the analysis after the call at an index finds, and when.
+    Analysis = 7,
+    /// The id of that event.
+    AnalysisIdentity = 8,
 }
 
 /// One stream of draws.

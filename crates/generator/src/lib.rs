@@ -20,6 +20,7 @@
 //! assert!(judge(&event, Level::Semantic).is_empty());
 //! ```
 
+mod analysis;
 mod archetype;
 mod call;
 mod chance;
@@ -33,6 +34,7 @@ mod written;
 
 use ringback_event::{Event, Timestamp};
 
+pub use analysis::{Analysis, Generation, GenerationError, analysis};
 pub use archetype::{Archetype, ArchetypeError};
 pub use mutation::{
     ApplyError, Effect, Mutation, MutationError, Reaction, apply, apply_all, mutations, table,

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use crate::line::{Line, LineError, Slots};
+use crate::line::{FIRST_OF_DOMAIN, Line, LineError, Slots};
 use crate::price::{Prices, PricesError};
 
 /// The embedded files: (path without `.toml`, text), locales first, then domains, by name.
@@ -36,7 +36,8 @@ pub(crate) struct Library {
 pub(crate) struct Locale {
     pub(crate) name: String,
     pub(crate) weight: u32,
-    pub(crate) characters_per_second: f64,
+    /// Microseconds that a character takes to be spoken.
+    pub(crate) character_us: i64,
     pub(crate) names: Names,
     pub(crate) phones: Phones,
     pub(crate) formats: Formats,
@@ -284,6 +285,11 @@ enum Reason {
     Variable(String),
     #[error("`[choices]` has no entry `{0}`, which domain.toml declares as a choice")]
     NoChoice(String),
+    #[error(
+        "each line of `{0}` must speak of a variable that is a pattern, such as an order number; \
+         without one, two calls can be alike to the letter"
+    )]
+    NoReference(&'static str),
     #[error("there is no locale `{0}`; add data/locales/{0}.toml first")]
     NoLocale(String),
     #[error("there is no domain.toml beside it")]
@@ -430,9 +436,11 @@ fn locale(name: &str, text: &str) -> Result<Locale, Reason> {
     if phones.customer.iter().chain(&phones.business).any(|pattern| pattern.contains('@')) {
         not_empty("phones.areas", &phones.areas)?;
     }
+    #[expect(clippy::cast_possible_truncation, reason = "between 10,000 and 1,000,000")]
+    let character_us = (1e6 / characters_per_second) as i64;
     let lines = line_table(Cue::KEYS, lines, &Slots::shared())?;
     let name = name.to_owned();
-    Ok(Locale { name, weight, characters_per_second, names, phones, formats, lines })
+    Ok(Locale { name, weight, character_us, names, phones, formats, lines })
 }
 
 fn domain(name: &str, text: &str, locales: usize) -> Result<Domain, Reason> {
@@ -481,6 +489,17 @@ fn dialogue(text: &str, variables: &[Variable]) -> Result<Dialogue, Reason> {
     }
     let slots = Slots::with(variables.iter().map(|variable| variable.name.as_str()));
     let lines = line_table(Topic::KEYS, file.lines, &slots)?;
+    // What makes a transcript unlike all others must be said at the beginning of each.
+    let is_reference = |slot: usize| {
+        slot.checked_sub(FIRST_OF_DOMAIN)
+            .and_then(|variable| variables.get(variable))
+            .is_some_and(|variable| matches!(variable.kind, VariableKind::Pattern(_)))
+    };
+    for topic in [Topic::Purpose, Topic::Request, Topic::Reference] {
+        if !lines[topic as usize].iter().all(|line| line.speaks_of(is_reference)) {
+            return Err(Reason::NoReference(Topic::KEYS[topic as usize]));
+        }
+    }
     let exchange = |key: &str, step: &StepFile| {
         let agent = line_list(&format!("{key}.agent"), &step.agent, &slots)?;
         let customer = line_list(&format!("{key}.customer"), &step.customer, &slots)?;
@@ -528,4 +547,50 @@ fn line_list(key: &str, texts: &[String], slots: &Slots<'_>) -> Result<Vec<Line>
 
 fn not_empty(key: &str, list: &[String]) -> Result<(), Reason> {
     if list.is_empty() { Err(Reason::Empty(key.to_owned())) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_domain_speaks_every_locale() {
+        let library = Library::embedded();
+        assert!(library.domains.len() >= 8 && library.locales.len() >= 8);
+        for domain in &library.domains {
+            for (locale, dialogue) in library.locales.iter().zip(&domain.dialogues) {
+                let (domain, locale) = (&domain.name, &locale.name);
+                assert!(dialogue.is_some(), "add data/domains/{domain}/{locale}.toml");
+            }
+        }
+    }
+
+    /// What is refused when one file is replaced by another text.
+    fn refused(name: &str, change: impl Fn(&str) -> String) -> String {
+        let (_, text) = FILES.iter().find(|(file, _)| *file == name).unwrap();
+        let changed = change(text);
+        let files: Vec<_> = FILES
+            .iter()
+            .map(|(file, text)| (*file, if *file == name { changed.as_str() } else { *text }))
+            .collect();
+        Library::read(&files, PRICES).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_mistake_in_a_data_file_is_refused_with_the_file_and_what_is_wrong() {
+        let support = "domains/support/en";
+        insta::assert_snapshot!(refused(support, |text| text.replace("{device}", "{devize}")), @"data file `domains/support/en.toml`: in `purpose`: `I'm calling about ticket {ticketNumber}, the trouble with your {devize}. Do you have a few minutes?` uses the slot `devize`, which is not known; known are customer, name, agent, colleague, company, ticketNumber, device, serialNumber, visitDate");
+        insta::assert_snapshot!(refused(support, |text| text.replace("Ticket {ticketNumber}.", "")), @"data file `domains/support/en.toml`: each line of `request` must speak of a variable that is a pattern, such as an order number; without one, two calls can be alike to the letter");
+        insta::assert_snapshot!(refused(support, |text| text.replace("consent =", "assent =")), @"data file `domains/support/en.toml`: `[lines]` has no key `consent`; every locale and every domain needs all of them");
+        insta::assert_snapshot!(refused(support, |text| format!("{text}\n[lines.extra]\n")), @"
+        data file `domains/support/en.toml`: TOML parse error at line 139, column 1
+            |
+        139 | [lines.extra]
+            | ^^^^^^^^^^^^^
+        invalid type: map, expected a sequence
+        ");
+        insta::assert_snapshot!(refused("domains/support/domain", |text| text.replace("choice = true", "")), @"data file `domains/support/domain.toml`: variable `device` needs exactly one of pattern, choice, days, clock, money, number");
+        insta::assert_snapshot!(refused("locales/en", |text| text.replace("bye =", "farewell = [\"Bye.\"]\nbye =")), @"data file `locales/en.toml`: `[lines]` has a key `farewell` that is not used; did you mean `repeat`?");
+        insta::assert_snapshot!(refused("locales/en", |text| text.replace("\"January\", ", "")), @"data file `locales/en.toml`: `formats.months` must be twelve names");
+    }
 }

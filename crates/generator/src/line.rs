@@ -30,6 +30,12 @@ pub(crate) enum LineError {
 /// The slots of every line, before those of the domain.
 const SHARED: [&str; 5] = ["customer", "name", "agent", "colleague", "company"];
 
+const AGENT: usize = 2;
+const COLLEAGUE: usize = 3;
+
+/// The number of the first slot that belongs to the domain.
+pub(crate) const FIRST_OF_DOMAIN: usize = SHARED.len();
+
 /// The names that a line may use, by the number under which they are filled.
 pub(crate) struct Slots<'a>(Vec<&'a str>);
 
@@ -75,6 +81,11 @@ impl Line {
         Ok(Self { pieces, characters })
     }
 
+    /// Tells whether the line has one of some slots.
+    pub(crate) fn speaks_of(&self, mut slots: impl FnMut(usize) -> bool) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Slot(number) if slots(*number)))
+    }
+
     /// Counts the characters of the line once it is filled.
     pub(crate) fn characters(&self, values: &[String]) -> usize {
         let of_slot = |piece: &Piece| match piece {
@@ -84,12 +95,18 @@ impl Line {
         self.characters + self.pieces.iter().map(of_slot).sum::<usize>()
     }
 
-    /// Writes the line with its slots filled.
-    pub(crate) fn fill(&self, values: &[String], out: &mut String) {
+    /// Writes the line with its slots filled; after a hand-over the agent is the colleague.
+    pub(crate) fn fill(&self, values: &[String], is_handed_over: bool, out: &mut String) {
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => out.push_str(text),
-                Piece::Slot(number) => out.push_str(values.get(*number).map_or("", String::as_str)),
+                Piece::Slot(number) => {
+                    let number = match *number {
+                        AGENT if is_handed_over => COLLEAGUE,
+                        number => number,
+                    };
+                    out.push_str(values.get(number).map_or("", String::as_str));
+                }
             }
         }
     }
@@ -105,7 +122,7 @@ mod tests {
             Line::read("{item} for {customer}.", &Slots::with(["item"].into_iter())).unwrap();
         let values = ["Zoë", "", "", "", "", "A lamp"].map(str::to_owned);
         let mut out = String::new();
-        line.fill(&values, &mut out);
+        line.fill(&values, false, &mut out);
         assert_eq!(out, "A lamp for Zoë.");
         assert_eq!(line.characters(&values), 15);
     }

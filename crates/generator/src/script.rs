@@ -66,7 +66,9 @@ pub(crate) enum Mark {
 pub(crate) fn write(scene: &Scene<'_>, target: i64, chance: &mut Chance) -> Vec<Beat> {
     let mut writer = Writer { scene, chance, beats: Vec::with_capacity(40), by: 0 };
     if scene.plan.answer == Answer::Machine {
-        writer.cue(Speaker::Customer, Cue::Machine);
+        if scene.is_named {
+            writer.cue(Speaker::Customer, Cue::Machine);
+        }
         writer.cue(Speaker::Agent, Cue::Voicemail);
         return writer.beats;
     }
@@ -105,10 +107,9 @@ impl Writer<'_> {
 
     /// Returns how long so many characters take to be spoken, give or take a tenth.
     fn spoken(&mut self, characters: i64) -> i64 {
-        // Thousandths of a character for each millisecond.
-        #[expect(clippy::cast_possible_truncation, reason = "the rate is between 1 and 100")]
-        let rate = self.scene.locale.characters_per_second as i64;
-        (characters * 1_000 / rate.max(1)).max(300) * self.chance.between(900, 1_100) / 1_000
+        characters * self.scene.locale.character_us / 1_000 * self.chance.between(900, 1_100)
+            / 1_000
+            + 250
     }
 
     fn cue(&mut self, speaker: Speaker, cue: Cue) {
@@ -145,7 +146,8 @@ impl Writer<'_> {
                 self.topic(Agent, Topic::Purpose);
                 self.topic(Customer, Topic::Consent);
                 if !self.scene.is_named {
-                    self.reference();
+                    self.cue(Agent, Cue::AskReference);
+                    self.topic(Customer, Topic::Reference);
                 }
             }
             channel => {
@@ -157,16 +159,8 @@ impl Writer<'_> {
                     self.cue(Agent, Cue::AskName);
                     self.cue(Customer, Cue::GiveName);
                 }
-                if !self.scene.is_named || self.chance.permille(400) {
-                    self.reference();
-                }
             }
         }
-    }
-
-    fn reference(&mut self) {
-        self.cue(Speaker::Agent, Cue::AskReference);
-        self.topic(Speaker::Customer, Topic::Reference);
     }
 
     /// Goes through the steps of the domain, as many as the call's length has room for.
@@ -328,7 +322,7 @@ impl Writer<'_> {
     /// the domain says so and then in other places before a step.
     fn fill(&mut self, target: i64) {
         /// The length of a wait that a customer is not surprised by.
-        const WAIT: i64 = 45_000;
+        const WAIT: i64 = 60_000;
         /// A shorter one needs no word.
         const SILENT: i64 = 4_000;
         let mut slack = target - self.taken();

@@ -181,7 +181,7 @@ impl Writer<'_> {
         let mut parts = vec![Vec::new(); self.parts()];
         for turn in &self.call.turns {
             let mut message = String::new();
-            turn.beat.line.fill(&self.call.values, &mut message);
+            turn.beat.line.fill(&self.call.values, turn.beat.by == 1, &mut message);
             let message_type = match turn.beat.speaker {
                 Speaker::Agent => MessageType::Agent,
                 Speaker::Customer => MessageType::User,

@@ -22,30 +22,30 @@ fn version_1_makes_these_bytes() {
     let mix: Vec<u8> = (0..200).flat_map(|index| bytes(&Recipe::new(42), index)).collect();
     lines.push(format!("mix {} {:016x}", mix.len(), digest(&mix)));
     insta::assert_snapshot!(lines.join("\n"), @"
-    answered-outbound 11298 23549baf3880a688
-    unanswered-outbound 1913 a7da4b07d15cc1a1
-    inbound 11495 4c7e4ca94a5a5580
-    web-chat 10334 8f57893d1fb8f37a
-    transferred 11585 ce0fb5a32ddd498e
-    web-call 11319 f41cc0d30fe5c7ba
-    anonymous-chat 8786 c8beaa5756cfbdf2
-    withheld-number 10025 f7a9440cf5369665
-    transfer-timeout 11645 5e1bb86b21beb039
-    transfer-failed 12251 64ccd0f7d43f1eba
-    handed-off 13071 5dadaf96caf9d870
-    handed-off-transferred 13449 70ac29d9e306a94c
-    flow 11366 9e268b388b755ef8
-    inbound-flow 11563 8ae592a5e50cb624
-    user-hangup 6762 541b77b1cae5bbe2
-    agent-hangup 11375 4ab57121e11e4587
-    user-inactivity 7231 54556e90b64aa65a
-    network-error 6762 97e126a04d8beccd
-    max-duration 11296 223a492cdb290d67
-    voicemail 4379 5046f1906183466b
-    busy 1903 a105a3fb9071ea48
-    failed 1904 1bf129161b48eb7c
-    do-not-disturb 11297 bfa6e2e2d6d7e20d
-    recording-in-progress 11395 2b1238d87d52ac96
-    mix 1465722 d3bbd118d7c94f28
+    answered-outbound 11474 227a2afe72bf2732
+    unanswered-outbound 1949 1d4c47a53b7507b1
+    inbound 11323 6ec86ece7ea9c975
+    web-chat 9924 d96624fa01422852
+    transferred 11621 dffb01489e0253c9
+    web-call 11144 7ba2cbeab54d2c55
+    anonymous-chat 8400 6a925f5b0fdacc83
+    withheld-number 10098 8cc9a05818827c1a
+    transfer-timeout 12083 1688c6298540ae77
+    transfer-failed 12360 773ee9de4948ee06
+    handed-off 12366 75b6012ee9bccf8e
+    handed-off-transferred 12525 27d7e02c28b2f0f8
+    flow 11542 17d1d75d6e73f39e
+    inbound-flow 11391 2cc3694e6151fe69
+    user-hangup 10045 8c0b14323894f7b9
+    agent-hangup 11184 0ece70a9953f1dd4
+    user-inactivity 10051 c7445ad64b537034
+    network-error 10035 d5494c0619897fd8
+    max-duration 12882 0d81e5493750cf6d
+    voicemail 4427 dd8f219faed47bbe
+    busy 1939 10b4cc5b88370606
+    failed 1940 1e0c2760878c7840
+    do-not-disturb 11473 b9243743fb47119d
+    recording-in-progress 11223 730e9fb582b6e3a3
+    mix 1424737 38d3b9c56a200310
     ");
 }

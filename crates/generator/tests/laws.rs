@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use ringback_event::{Event, Level, judge};
-use ringback_generator::{Archetype, Recipe, bytes, event};
+use ringback_generator::{Archetype, Generation, Recipe, analysis, bytes, event};
 
 fn recipes() -> impl Strategy<Value = Recipe> {
     (any::<u64>(), proptest::option::of(proptest::sample::select(Archetype::ALL)))
@@ -96,4 +96,28 @@ fn rename(event: &Event, other: &Event) -> serde_json::Result<Event> {
         }
     }
     serde_json::from_value(printed)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_analysis_is_a_second_event_of_the_same_call(recipe in recipes(), index in 0_u64..10_000) {
+        let call = event(&recipe, index);
+        for generation in Generation::ALL {
+            let Some(analysis) = analysis(&recipe, index, generation) else {
+                prop_assert!(call.payload.user_join_time.is_nothing());
+                continue;
+            };
+            let printed = serde_json::to_vec(&analysis.event).unwrap();
+            prop_assert_eq!(said(&printed), "");
+            prop_assert_eq!(&analysis.event.payload.id, &call.payload.id);
+            prop_assert_ne!(&analysis.event.event_id, &call.event_id);
+            prop_assert_eq!(&analysis.event.payload.transcript, &call.payload.transcript);
+            prop_assert!(analysis.event.payload.updated_at.value() > call.payload.updated_at.value());
+            let is_old = generation == Generation::Old;
+            prop_assert_eq!(analysis.event.payload.summary.is_absent(), !is_old);
+            prop_assert_eq!(analysis.event.payload.agent_join_time.is_absent(), is_old);
+        }
+    }
 }

@@ -4,21 +4,24 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use ringback_event::{Level, judge};
-use ringback_generator::{Archetype, Mutation, Recipe, apply, apply_all, bytes, mutations, table};
+use ringback_generator::{
+    Archetype, Mutation, Recipe, apply, apply_all, bytes, event, mutations, table,
+};
 
 /// An event that has the place of a mutation.
 fn suitable(mutation: &Mutation, seed: u64) -> Vec<u8> {
     let archetype = mutation.archetype.unwrap_or(Archetype::AnsweredOutbound);
+    let recipe = Recipe { archetype: Some(archetype), ..Recipe::new(seed) };
     // Not everybody has a name, an address and a metadata object.
-    (0..)
-        .map(|index| bytes(&Recipe { archetype: Some(archetype), ..Recipe::new(seed) }, index))
-        .find(|event| {
-            let event: serde_json::Value = serde_json::from_slice(event).unwrap();
-            let customer = &event["payload"]["customer"];
-            ["name", "email"].iter().all(|key| customer[key].is_string())
-                && customer["metadata"]["since"].is_number()
+    let has_all = |index: &u64| {
+        let payload = event(&recipe, *index).payload;
+        payload.customer.value().is_some_and(|customer| {
+            customer.name.value().is_some()
+                && customer.email.value().is_some()
+                && customer.metadata.value().is_some_and(|metadata| metadata["since"].is_number())
         })
-        .unwrap()
+    };
+    bytes(&recipe, (0..1_000).find(has_all).unwrap_or_default())
 }
 
 fn broken(event: &[u8]) -> Vec<String> {

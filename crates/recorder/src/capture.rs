@@ -93,7 +93,7 @@ impl Capture {
         if to_head {
             keep_only_length(&mut reply);
         }
-        let Arrival { received_at, peer, version, request, .. } = Arc::unwrap_or_clone(arrival);
+        let Arrival { received_at, peer, version, request, fault } = Arc::unwrap_or_clone(arrival);
         let exchange = Arc::new(Exchange {
             number,
             received_at,
@@ -103,6 +103,7 @@ impl Capture {
             reply: Some(reply.clone()),
             duration_ms: Some(begun.elapsed().as_secs_f64() * 1e3),
             forwarded,
+            fault,
         });
         if let Err(why) = self.keeper.complete(&exchange, self.limits.store).await {
             return Ok(self.refuse(&why, held));

@@ -146,9 +146,9 @@ impl StoreError {
             Self::File { .. } => {
                 Some("name a file in a folder that exists and that you may write to")
             }
-            Self::Database { .. } => {
-                Some("see whether the disk is full, or another program locks it")
-            }
+            Self::Database { .. } => Some(
+                "it may not be yours to read, the disk may be full, or another program locks it",
+            ),
             Self::Row { .. } => None,
         }
     }

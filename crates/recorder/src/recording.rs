@@ -3,6 +3,7 @@
 //! Completed exchanges come in from a listener; they go out as a list, or to whoever waits for those
 //! that fit. It refuses more than its [`Room`]: the listener then answers 503, as with a full disk.
 
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -56,11 +57,11 @@ pub struct Waited {
 /// Why a wait is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// As many came as were waited for, and then none for the time of quiet.
+    /// As many came as were wanted, and then none for the time of quiet.
     Quiet,
-    /// One more came than was waited for.
+    /// One more came than was permitted.
     TooMany,
-    /// Fewer came than were waited for, in the time there was.
+    /// Fewer came than were wanted, in the time there was.
     TooFew,
 }
 
@@ -77,12 +78,14 @@ impl Recording {
         by_number(complete.iter().map(|(_, exchange)| exchange.clone()).collect())
     }
 
-    /// Waits until `count` exchanges that match have been answered and then no more of them for
-    /// `quiet`; until there is one more than `count`; or until fewer than `count` have come `within`.
+    /// Waits until the number of exchanges that match has come into the range `count` and then none of
+    /// them has come for `quiet`; until there are more than `count` permits; or until fewer than it
+    /// wants have come `within`.
     ///
-    /// What was answered before the call counts too, and quiet is counted from the last match, so that
-    /// it may be over already. With a `count` of 0 it is counted from the call. The wait takes at most
-    /// `within` and `quiet` together. `matches` is asked once for each exchange.
+    /// What was answered before the call counts too. Quiet is counted from the last match and never
+    /// from before the call: what was done just before it must have its time to show. The wait takes at
+    /// most `within` and `quiet` together, once the last match has come. `matches` is asked once for
+    /// each exchange.
     ///
     /// # Cancel safety
     ///
@@ -90,7 +93,7 @@ impl Recording {
     pub async fn wait(
         &self,
         matches: impl Fn(&Exchange) -> bool,
-        count: usize,
+        count: RangeInclusive<usize>,
         within: Duration,
         quiet: Duration,
     ) -> Waited {
@@ -104,13 +107,13 @@ impl Recording {
             for (at, exchange) in self.after(seen) {
                 seen += 1;
                 if matches(&exchange) {
-                    last_match = at;
+                    last_match = at.max(begun);
                     matched.push(exchange);
                 }
             }
-            let (deadline, ended) = if matched.len() < count {
+            let (deadline, ended) = if matched.len() < *count.start() {
                 (begun.checked_add(within), Ended::TooFew)
-            } else if matched.len() == count {
+            } else if matched.len() <= *count.end() {
                 (last_match.checked_add(quiet), Ended::Quiet)
             } else {
                 (Some(begun), Ended::TooMany)
@@ -199,6 +202,7 @@ mod tests {
             reply: Some(Reply { status, headers: Headers::default(), body: "".into() }),
             duration_ms: Some(0.0),
             forwarded: None,
+            fault: None,
         }
     }
 
@@ -215,7 +219,7 @@ mod tests {
         let recording = Recording::new(ROOM);
         let begun = Instant::now();
         let (waited, ()) =
-            tokio::join!(recording.wait(is_201, 2, 10 * SECOND, 3 * SECOND), async {
+            tokio::join!(recording.wait(is_201, 2..=2, 10 * SECOND, 3 * SECOND), async {
                 advance(SECOND).await;
                 recording.complete(exchange(2, 201));
                 recording.complete(exchange(3, 503));
@@ -235,7 +239,7 @@ mod tests {
         let recording = Recording::new(ROOM);
         let begun = Instant::now();
         let (waited, ()) =
-            tokio::join!(recording.wait(is_201, 1, 10 * SECOND, 60 * SECOND), async {
+            tokio::join!(recording.wait(is_201, 1..=1, 10 * SECOND, 60 * SECOND), async {
                 advance(SECOND).await;
                 recording.complete(exchange(1, 201));
                 advance(SECOND).await;
@@ -251,7 +255,7 @@ mod tests {
         let recording = Recording::new(ROOM);
         let begun = Instant::now();
         let (waited, ()) =
-            tokio::join!(recording.wait(is_201, 2, 10 * SECOND, 60 * SECOND), async {
+            tokio::join!(recording.wait(is_201, 2..=2, 10 * SECOND, 60 * SECOND), async {
                 advance(4 * SECOND).await;
                 recording.complete(exchange(1, 201));
             });
@@ -261,36 +265,48 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn quiet_that_is_already_over_is_not_waited_for_again() {
+    async fn what_came_before_counts_and_quiet_begins_anew() {
         let recording = Recording::new(ROOM);
         recording.complete(exchange(1, 201));
         advance(3 * SECOND).await;
+        // A second one that is only just on its way must not be missed.
+        let (waited, ()) =
+            tokio::join!(recording.wait(is_201, 1..=1, 10 * SECOND, 2 * SECOND), async {
+                advance(SECOND).await;
+                recording.complete(exchange(2, 201));
+            });
+        assert_eq!(waited.ended, Ended::TooMany);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_range_is_reached_by_its_least_and_left_by_one_more_than_its_most() {
+        let recording = Recording::new(ROOM);
+        recording.complete(exchange(1, 201));
         let begun = Instant::now();
-        let waited = recording.wait(is_201, 1, 10 * SECOND, 2 * SECOND).await;
-        assert_eq!(waited.ended, Ended::Quiet);
-        // tokio's paused clock moves by whole milliseconds.
-        assert!(begun.elapsed() <= Duration::from_millis(1), "{:?}", begun.elapsed());
-        let waited = recording.wait(is_201, 1, 10 * SECOND, 5 * SECOND).await;
-        assert_eq!(waited.ended, Ended::Quiet);
-        assert_eq!(begun.elapsed().as_secs(), 2, "only the rest of it");
+        let waited = recording.wait(is_201, 1..=2, 10 * SECOND, 2 * SECOND).await;
+        assert_eq!((waited.ended, begun.elapsed().as_secs()), (Ended::Quiet, 2));
+        recording.complete(exchange(2, 201));
+        recording.complete(exchange(3, 201));
+        let waited = recording.wait(is_201, 1..=2, 10 * SECOND, 2 * SECOND).await;
+        assert_eq!((waited.ended, waited.matched.len()), (Ended::TooMany, 3));
     }
 
     #[tokio::test(start_paused = true)]
     async fn none_is_a_number_too() {
         let recording = Recording::new(ROOM);
         let begun = Instant::now();
-        let waited = recording.wait(is_201, 0, 10 * SECOND, 2 * SECOND).await;
+        let waited = recording.wait(is_201, 0..=0, 10 * SECOND, 2 * SECOND).await;
         assert_eq!((waited.ended, waited.matched.len()), (Ended::Quiet, 0));
         assert_eq!(begun.elapsed().as_secs(), 2);
         recording.complete(exchange(1, 201));
-        let waited = recording.wait(is_201, 0, 10 * SECOND, 2 * SECOND).await;
+        let waited = recording.wait(is_201, 0..=0, 10 * SECOND, 2 * SECOND).await;
         assert_eq!(waited.ended, Ended::TooMany);
     }
 
     #[tokio::test(start_paused = true)]
     async fn times_beyond_the_clock_are_no_panic() {
         let recording = Recording::new(ROOM);
-        let wait = recording.wait(is_201, 1, Duration::MAX, Duration::MAX);
+        let wait = recording.wait(is_201, 1..=1, Duration::MAX, Duration::MAX);
         assert!(timeout(SECOND, wait).await.is_err());
     }
 

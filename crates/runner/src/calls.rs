@@ -43,7 +43,7 @@ pub(crate) async fn judge(
             && (body.is_empty() || judge_body("body", &request.body.0, &body, lookup).is_empty())
     };
     let Count { min, max } = calls.count;
-    let waited = recording.wait(matches, max, calls.within, calls.quiet).await;
+    let waited = recording.wait(matches, min..=max, calls.within, calls.quiet).await;
     let matched = waited.matched;
     if (min..=max).contains(&matched.len()) {
         return Ok(Found { verdict: Verdict::Pass, breaches: Vec::new(), matched });

@@ -82,9 +82,6 @@ fn of_talking(error: &reqwest::Error, stage: Stage) -> Failure {
         Stage::Head => Failure::Reset,
         Stage::Body => Failure::Truncated,
     };
-    if find::<hyper::Error>(error).any(hyper::Error::is_parse) {
-        return Failure::BadHttp;
-    }
     for error in find::<io::Error>(error) {
         match error.kind() {
             // Chunks that are none.
@@ -105,8 +102,8 @@ fn of_talking(error: &reqwest::Error, stage: Stage) -> Failure {
     match chain(error).last().and_then(|error| error.downcast_ref::<hyper::Error>()) {
         Some(error) if is_closed(error) => broken,
         Some(error) if error.is_user() => Failure::Other,
-        // The one that has no question of its own: the peer spoke before it was asked, as mail and SSH
-        // servers do.
+        // What is left has no cause below it: what came could not be parsed, or came before anything was
+        // asked, as from a mail or an SSH server. The latter has no question of its own to be told by.
         Some(_) => Failure::BadHttp,
         None => Failure::Other,
     }

@@ -173,13 +173,15 @@ mod tests {
         tally.count(&attempt(0.0, 10.0, Ok(200)));
         tally.count(&attempt(100.0, 20.0, Ok(204)));
         tally.count(&attempt(0.0, 30.0, Ok(302)));
-        tally.count(&attempt(0.0, 0.1, Err(Failure::Refused)));
+        for _ in 0..2 {
+            tally.count(&attempt(0.0, 0.1, Err(Failure::Refused)));
+        }
         tally.count(&attempt(0.0, 1000.0, Err(Failure::TimedOut)));
         let summary = tally.finish(7, Duration::from_millis(2500));
         insta::assert_snapshot!(serde_json::to_string_pretty(&summary).unwrap(), @r#"
         {
           "planned": 7,
-          "sent": 5,
+          "sent": 6,
           "succeeded": 2,
           "statuses": {
             "200": 1,
@@ -187,14 +189,14 @@ mod tests {
             "302": 1
           },
           "failures": {
-            "refused": 1,
+            "refused": 2,
             "timed-out": 1
           },
           "delayed_by_cap": 0,
           "stopped": false,
           "given_up": 0,
           "elapsed_ms": 2500.0,
-          "requests_per_second": 2.0,
+          "requests_per_second": 2.4,
           "latency_ms": {
             "p50": 30.079,
             "p90": 1000.0,

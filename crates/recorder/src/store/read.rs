@@ -94,6 +94,7 @@ fn exchange(row: &Row<'_>) -> rusqlite::Result<Result<Exchange, String>> {
     let forwarded_url: Option<String> = row.get("forwarded_url")?;
     let forwarded_ms: Option<f64> = row.get("forwarded_ms")?;
     let forwarded_error = row.get("forwarded_error")?;
+    let fault = row.get("fault")?;
     Ok((|| {
         let reply = match (status, reply_headers, reply_body) {
             (Some(status), Some(lines), Some(body)) => {
@@ -111,6 +112,7 @@ fn exchange(row: &Row<'_>) -> rusqlite::Result<Result<Exchange, String>> {
             request: Request { method, target, headers: headers(&request_headers)?, body },
             reply,
             duration_ms,
+            fault,
             forwarded: forwarded_url.map(|url| Forwarded {
                 url,
                 duration_ms: forwarded_ms.unwrap_or_default(),

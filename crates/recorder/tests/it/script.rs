@@ -33,7 +33,7 @@ async fn routes_play_their_replies_in_turn() {
     }
     let is_201 = |status: Option<u16>| status == Some(201);
     let waited = recording
-        .wait(|it| is_201(it.reply.as_ref().map(|reply| reply.status)), 2, SOON, Duration::ZERO)
+        .wait(|it| is_201(it.reply.as_ref().map(|reply| reply.status)), 2..=2, SOON, Duration::ZERO)
         .await;
     assert_eq!(waited.ended, Ended::Quiet);
     assert_eq!(waited.matched.iter().map(|it| it.number).collect::<Vec<_>>(), [4, 5]);

@@ -42,7 +42,7 @@ pub(crate) async fn record(config: Config) -> (Listener, Recording) {
 
 /// Waits for `count` exchanges, and no longer.
 pub(crate) async fn exchanges(recording: &Recording, count: usize) -> Vec<Exchange> {
-    let waited = recording.wait(|_| true, count, SOON, Duration::ZERO).await;
+    let waited = recording.wait(|_| true, count..=count, SOON, Duration::ZERO).await;
     assert_eq!(waited.matched.len(), count);
     waited.matched
 }

@@ -59,6 +59,7 @@ async fn what_cannot_be_a_target_is_refused_without_a_lookup() {
     insta::assert_snapshot!(error("file:///etc/passwd").await, @"the target's scheme is `file`: use `http` or `https`");
     insta::assert_snapshot!(error("http://user:pw@localhost/").await, @"the target has credentials in its URL: send them as an `authorization` header instead");
     insta::assert_snapshot!(error("http://user@localhost/").await, @"the target has credentials in its URL: send them as an `authorization` header instead");
+    insta::assert_snapshot!(error("http://:pw@localhost/").await, @"the target has credentials in its URL: send them as an `authorization` header instead");
     insta::assert_snapshot!(error("localhost").await, @"the target is no URL: relative URL without a base; write it as `http://localhost:3000/hooks`");
     insta::assert_snapshot!(error("http://").await, @"the target is no URL: empty host; write it as `http://localhost:3000/hooks`");
     insta::assert_snapshot!(error("http://192.168.1.1/").await, @"`192.168.1.1` is 192.168.1.1, on a private network: if its owner agrees, allow it with `--allow-host 192.168.1.1`");
