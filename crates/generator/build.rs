@@ -9,7 +9,7 @@ fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed={}", data.display());
 
     let mut table = String::from("&[\n");
-    for folder in ["locales", "domains"] {
+    for folder in ["locales", "domains", "profiles"] {
         for file in toml_files(&data.join(folder))? {
             let name = file.strip_prefix(&data).unwrap_or(&file).with_extension("");
             // The same name on every system.

@@ -82,8 +82,8 @@ pub fn analysis(recipe: &Recipe, index: u64, generation: Generation) -> Option<A
     let delay = crate::call::milliseconds(chance.lognormal(20_000.0, 0.8)).clamp(500, 3_600_000);
 
     let mut event = written::event(&call, Chance::new(recipe.identity, Purpose::Identity, index));
-    event.event_id =
-        Chance::new(recipe.identity, Purpose::AnalysisIdentity, index).uuid().to_string();
+    let event_id = Chance::new(recipe.identity, Purpose::AnalysisIdentity, index).uuid();
+    event.event_id = written::event_id(call.ids, event_id);
     event.event_type = EventType::AnalysisCompleted;
     let payload = &mut event.payload;
     if let Field::Value(updated) = payload.updated_at {

@@ -4,6 +4,7 @@
 //! follows from those before it; [`crate::written`] then writes it down as an event.
 
 use jiff::civil::DateTime;
+use ringback_event::Field;
 use uuid::Uuid;
 
 use crate::Recipe;
@@ -11,6 +12,7 @@ use crate::archetype::{Answer, Archetype, Channel, Ending, Outcome, Plan};
 use crate::chance::{Chance, Purpose};
 use crate::library::{Dialogue, Domain, Formats, Library, Locale, VariableKind};
 use crate::price::Charge;
+use crate::profile::{IdStyle, KEYS, Key, Presence, Profile};
 use crate::script::{self, Beat, Mark, Speaker};
 use crate::world::{self, Agent, Customer, DAY, World};
 
@@ -36,6 +38,8 @@ pub(crate) struct Call {
     pub(crate) times: Times,
     pub(crate) transfer: Option<Transfer>,
     pub(crate) bill: Bill,
+    pub(crate) blanks: Blanks,
+    pub(crate) ids: IdStyle,
 }
 
 /// A value of `dynamicVariables`.
@@ -101,11 +105,36 @@ impl Bill {
     }
 }
 
-/// The length that half of the answered calls stay below, and the spread of its logarithm. Service
-/// times of call centres are lognormal (Brown et al., JASA 100 (2005), section 5); there half took less
-/// than about two minutes.
-const TALK_MEDIAN_MS: f64 = 105_000.0;
-const TALK_SIGMA: f64 = 0.62;
+/// Which keys of the event are null or missing although there is something to say.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Blanks([Blank; KEYS]);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Blank {
+    No,
+    Null,
+    Absent,
+}
+
+impl Blanks {
+    /// Draws as many numbers whatever the profile, so that one presence does not move the others.
+    fn draw(profile: &Profile, chance: &mut Chance) -> Self {
+        Self(profile.presence.map(|Presence { null, absent }| match chance.below(1_000) {
+            drawn if drawn < u64::from(null) => Blank::Null,
+            drawn if drawn < u64::from(null + absent) => Blank::Absent,
+            _ => Blank::No,
+        }))
+    }
+
+    /// Returns what a key holds.
+    pub(crate) fn of<T>(&self, key: Key, field: Field<T>) -> Field<T> {
+        match self.0[key as usize] {
+            Blank::No => field,
+            Blank::Null => Field::Null,
+            Blank::Absent => Field::Absent,
+        }
+    }
+}
 
 impl Call {
     /// Lets call `index` of a recipe happen.
@@ -115,14 +144,15 @@ impl Call {
         let world = World::new(recipe.seed, epoch);
         let mut chance = Chance::new(recipe.seed, Purpose::Story, index);
 
-        let drawn = chance.weighted(Archetype::ALL.iter().map(|archetype| archetype.share()));
+        let profile = &*recipe.profile;
+        let drawn = chance.weighted(profile.archetypes.iter().copied());
         let archetype = recipe.archetype.unwrap_or(Archetype::ALL[drawn]);
         let plan = Plan::draw(archetype, &mut chance);
-        let place = place(library, &mut chance);
+        let place = place(library, profile, &mut chance);
         let (domain, locale) = (&library.domains[place.0], &library.locales[place.1]);
         let first = chance.below(4);
-        let agent = Agent::new(&world, place, first);
-        let colleague = plan.hands_over.then(|| Agent::new(&world, place, first + 4));
+        let agent = Agent::new(&world, profile, place, first);
+        let colleague = plan.hands_over.then(|| Agent::new(&world, profile, place, first + 4));
         let customer = (!plan.is_anonymous).then(|| {
             let customer = Customer::draw(&world, &agent, locale, &mut chance);
             Customer { do_not_disturb: customer.do_not_disturb || plan.do_not_disturb, ..customer }
@@ -132,7 +162,9 @@ impl Call {
         let campaign = plan.has_campaign.then(|| agent.campaign(&world, created, chance.below(3)));
         let has_flow = plan.has_flow.then_some(agent.flow);
 
-        let mut draft = Draft { chance, locale, library, plan };
+        let blanks = Blanks::draw(profile, &mut chance);
+        let talk = (profile.talk_median, profile.talk_sigma);
+        let mut draft = Draft { chance, locale, library, plan, talk };
         let company = world.company(domain);
         let (mut values, mut variables) =
             draft.names(customer.as_ref(), &agent, colleague.as_ref(), company);
@@ -166,6 +198,8 @@ impl Call {
             },
             transfer: None,
             bill: Bill::default(),
+            blanks,
+            ids: profile.ids,
         };
         match &domain.dialogues[place.1] {
             Some(dialogue) if plan.answer != Answer::Nobody => draft.answered(base, dialogue),
@@ -175,12 +209,11 @@ impl Call {
 }
 
 /// Draws the domain, and one of the locales that it speaks.
-fn place(library: &Library, chance: &mut Chance) -> (usize, usize) {
-    let domain = chance.weighted(library.domains.iter().map(|domain| domain.weight));
-    let spoken = library.locales.iter().zip(&library.domains[domain].dialogues);
-    let locale = chance.weighted(
-        spoken.map(|(locale, dialogue)| if dialogue.is_some() { locale.weight } else { 0 }),
-    );
+fn place(library: &Library, profile: &Profile, chance: &mut Chance) -> (usize, usize) {
+    let domain = chance.weighted(profile.domains.iter().copied());
+    let spoken = profile.locales.iter().zip(&library.domains[domain].dialogues);
+    let locale = chance
+        .weighted(spoken.map(|(weight, dialogue)| if dialogue.is_some() { *weight } else { 0 }));
     (domain, locale)
 }
 
@@ -190,6 +223,8 @@ struct Draft {
     locale: &'static Locale,
     library: &'static Library,
     plan: Plan,
+    /// Median in milliseconds, and spread of its logarithm, of how long people talk.
+    talk: (f64, f64),
 }
 
 impl Draft {
@@ -276,7 +311,7 @@ impl Draft {
 
         let talk = match self.plan.ending {
             Ending::TimeIsUp => call.agent.longest_call * 1_000,
-            _ => milliseconds(self.chance.lognormal(TALK_MEDIAN_MS, TALK_SIGMA)),
+            _ => milliseconds(self.chance.lognormal(self.talk.0, self.talk.1)),
         };
         let is_named = call.customer.as_ref().is_some_and(|customer| customer.name.is_some());
         let scene = script::Scene {
@@ -336,7 +371,7 @@ impl Draft {
             Transfer { outcome, destination, start, user_join: None, user_leave: None, end: start };
         if outcome == Outcome::Connected {
             let join = start + chance.between(2_500, 24_000);
-            let leave = join + milliseconds(chance.lognormal(TALK_MEDIAN_MS, TALK_SIGMA));
+            let leave = join + milliseconds(chance.lognormal(self.talk.0, self.talk.1));
             transfer.user_join = Some(join);
             transfer.user_leave = Some(leave);
             transfer.end = leave + chance.between(40, 700);

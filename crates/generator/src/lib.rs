@@ -25,12 +25,16 @@ mod archetype;
 mod call;
 mod chance;
 mod library;
+mod like;
 mod line;
 mod mutation;
 mod price;
+mod profile;
 mod script;
 mod world;
 mod written;
+
+use std::sync::Arc;
 
 use ringback_event::{Event, Timestamp};
 
@@ -39,6 +43,7 @@ pub use archetype::{Archetype, ArchetypeError};
 pub use mutation::{
     ApplyError, Effect, Mutation, MutationError, Reaction, apply, apply_all, mutations, table,
 };
+pub use profile::{IdStyle, Profile, ProfileError};
 
 use call::Call;
 use chance::{Chance, Purpose};
@@ -47,7 +52,7 @@ use chance::{Chance, Purpose};
 pub const VERSION: u32 = 1;
 
 /// What events are made from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Recipe {
     /// Draws the stories: people, times, words, money.
     pub seed: u64,
@@ -55,17 +60,20 @@ pub struct Recipe {
     /// rows in `transcripts`, `agents`, `users` and `transfers`. The same seed with another identity is
     /// the same story under fresh ids, which a receiver that de-duplicates has not seen.
     pub identity: u64,
-    /// The kind of every call; `None` for a realistic mix.
+    /// The kind of every call; `None` for the profile's mix.
     pub archetype: Option<Archetype>,
     /// Midnight before the first call; `None` for the one that the seed draws, a Monday of 2025.
     /// Moved into the years 5 to 9892, where every time of a call has a year of four digits.
     pub epoch: Option<Timestamp>,
+    /// What the events are like as a whole.
+    pub profile: Arc<Profile>,
 }
 
 impl Recipe {
     /// Makes the recipe of a realistic mix, whose identity is the seed.
     pub fn new(seed: u64) -> Self {
-        Self { seed, identity: seed, archetype: None, epoch: None }
+        let profile = Arc::new(Profile::default());
+        Self { seed, identity: seed, archetype: None, epoch: None, profile }
     }
 }
 
@@ -82,7 +90,7 @@ pub fn bytes(recipe: &Recipe, index: u64) -> Vec<u8> {
 }
 
 /// Returns the name that is nearest to one that is not known.
-fn nearest(name: &str, known: &'static [&'static str]) -> &'static str {
-    let distance = |known: &&&str| strsim::damerau_levenshtein(name, known);
+fn nearest<'a>(name: &str, known: &[&'a str]) -> &'a str {
+    let distance = |known: &&&'a str| strsim::damerau_levenshtein(name, known);
     known.iter().min_by_key(distance).copied().unwrap_or_default()
 }

@@ -17,6 +17,11 @@ use crate::price::{Prices, PricesError};
 const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/data_files.rs"));
 const PRICES: &str = include_str!("../data/prices.toml");
 
+/// Returns the embedded files of a folder: name and text.
+pub(crate) fn files(folder: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    FILES.iter().filter_map(move |(file, text)| Some((file.strip_prefix(folder)?, *text)))
+}
+
 static EMBEDDED: LazyLock<Library> = LazyLock::new(|| {
     Library::read(FILES, PRICES).unwrap_or_else(|error| unreachable!("embedded data: {error}"))
 });

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::chance::{Chance, Purpose};
 use crate::library::{Domain, FakeLocale, Library, Locale, Names, Phones};
+use crate::profile::Profile;
 
 /// Milliseconds of a day.
 pub(crate) const DAY: i64 = 86_400_000;
@@ -103,21 +104,25 @@ pub(crate) struct Agent {
 
 impl Agent {
     /// Draws agent `number` (0 to 7) of a domain and a locale.
-    pub(crate) fn new(world: &World, (domain, locale): (usize, usize), number: u64) -> Self {
+    pub(crate) fn new(
+        world: &World,
+        profile: &Profile,
+        (domain, locale): (usize, usize),
+        number: u64,
+    ) -> Self {
         let library = Library::embedded();
         let place = &library.locales[locale];
         let number = (domain as u64 * 64 + locale as u64) * 8 + number;
         let mut chance = Chance::new(world.seed, Purpose::Agent, number);
-        let prices = &library.prices;
         Self {
             id: chance.uuid(),
             name: chance.pick(&place.names.agents).as_str(),
             phone_id: chance.uuid(),
             phone: phone(&place.phones, &place.phones.business, &mut chance),
             flow: chance.uuid(),
-            llm: chance.index(prices.llm.len()),
-            tts: chance.index(prices.tts.len()),
-            stt: chance.index(prices.stt.len()),
+            llm: chance.weighted(profile.llm.iter().copied()),
+            tts: chance.weighted(profile.tts.iter().copied()),
+            stt: chance.weighted(profile.stt.iter().copied()),
             spaced_json: chance.permille(300),
             longest_call: [600, 900, 1_200, 1_800][chance.index(4)],
             number,

@@ -16,12 +16,14 @@ use crate::call::{Call, Scalar};
 use crate::chance::Chance;
 use crate::library::Library;
 use crate::price::Charge;
+use crate::profile::{IdStyle, Key};
 use crate::script::Speaker;
 
 /// Writes a call down under the ids of an identity.
 pub(crate) fn event(call: &Call, mut identity: Chance) -> Event {
-    let event_id = identity.uuid().to_string();
-    let writer = Writer { call, id: identity.uuid().to_string(), identity };
+    let event_id = event_id(call.ids, identity.uuid());
+    let id = id(call.ids, prefix::CONVERSATION, identity.uuid());
+    let writer = Writer { call, id, identity };
     Event {
         event_id,
         event_type: EventType::Completed,
@@ -43,19 +45,59 @@ fn time(milliseconds: i64) -> Timestamp {
         .unwrap_or_else(|error| unreachable!("outside the calendar: {error}"))
 }
 
-fn text(id: Uuid) -> Field<String> {
-    Field::Value(id.to_string())
+/// The prefixes of ids in the documented example, by what the id names. Flows and segments are not
+/// shown there: theirs are ours.
+mod prefix {
+    pub(super) const EVENT: &str = "evt_";
+    pub(super) const CONVERSATION: &str = "conv_";
+    pub(super) const PHONE: &str = "phone_";
+    pub(super) const AGENT: &str = "agent_";
+    pub(super) const FLOW: &str = "flow_";
+    pub(super) const WORKSPACE: &str = "ws_";
+    pub(super) const CUSTOMER: &str = "cust_";
+    pub(super) const CAMPAIGN: &str = "camp_";
+    pub(super) const RUN: &str = "run_";
+    pub(super) const TRANSCRIPT: &str = "t_";
+    pub(super) const PART: &str = "ca_";
+    pub(super) const USER: &str = "cu_";
+    pub(super) const TRANSFER: &str = "ct_";
+    pub(super) const SEGMENT: &str = "seg_";
+}
+
+/// Writes an id.
+pub(crate) fn id(style: IdStyle, prefix: &str, id: Uuid) -> String {
+    match style {
+        IdStyle::Uuid => id.to_string(),
+        IdStyle::Prefixed => {
+            let (high, _) = id.as_u64_pair();
+            format!("{prefix}{high:016x}")
+        }
+    }
+}
+
+/// Writes the id of an event.
+pub(crate) fn event_id(style: IdStyle, uuid: Uuid) -> String {
+    id(style, prefix::EVENT, uuid)
 }
 
 impl Writer<'_> {
+    fn id(&self, prefix: &str, uuid: Uuid) -> String {
+        id(self.call.ids, prefix, uuid)
+    }
+
+    /// Draws an id that belongs to the conversation.
+    fn draw(&mut self, prefix: &str) -> String {
+        id(self.call.ids, prefix, self.identity.uuid())
+    }
+
     fn payload(mut self) -> Payload {
         let call = self.call;
+        let blanks = &call.blanks;
         let times = call.times;
         let plan = call.plan;
         let is_phone = plan.channel.is_phone();
         let is_answered = plan.answer != Answer::Nobody;
-        let rows: Vec<String> =
-            (0..self.parts()).map(|_| self.identity.uuid().to_string()).collect();
+        let rows: Vec<String> = (0..self.parts()).map(|_| self.draw(prefix::PART)).collect();
         let messages = self.messages();
         let customer = call.customer.as_ref();
         let of_customer = customer.map(|customer| customer.phone.clone());
@@ -81,10 +123,15 @@ impl Writer<'_> {
             format!("https://uploads.oration.ai/public/conversations/{id}/recordings/mono.mp4")
         });
         Payload {
-            phone_id: (is_phone && is_answered).then(|| call.agent.phone_id.to_string()).into(),
-            agent_id: text(call.agent.id),
-            flow_id: call.flow.map(|id| id.to_string()).into(),
-            workspace_id: text(call.workspace),
+            phone_id: blanks.of(
+                Key::PhoneId,
+                (is_phone && is_answered)
+                    .then(|| self.id(prefix::PHONE, call.agent.phone_id))
+                    .into(),
+            ),
+            agent_id: self.id(prefix::AGENT, call.agent.id).into(),
+            flow_id: call.flow.map(|flow| self.id(prefix::FLOW, flow)).into(),
+            workspace_id: self.id(prefix::WORKSPACE, call.workspace).into(),
             call_start_time: time(times.start).into(),
             call_end_time: time(times.end).into(),
             user_join_time: times.user_join.map(time).into(),
@@ -96,7 +143,7 @@ impl Writer<'_> {
             transfer_user_join_time: transfer.and_then(|it| it.user_join).map(time).into(),
             transfer_user_leave_time: transfer.and_then(|it| it.user_leave).map(time).into(),
             transfer_status: transfer.map(|transfer| status(transfer.outcome)).into(),
-            customer_id: customer.map(|customer| customer.id.to_string()).into(),
+            customer_id: customer.map(|customer| self.id(prefix::CUSTOMER, customer.id)).into(),
             customer: self.customer().into(),
             to_phone_number: to.into(),
             from_phone_number: from.into(),
@@ -111,7 +158,10 @@ impl Writer<'_> {
                 Channel::Inbound => TelephonyType::Inbound.into(),
                 Channel::Web | Channel::Chat => Field::Null,
             },
-            telephony_status: (is_phone && is_answered).then(|| "completed".to_owned()).into(),
+            telephony_status: blanks.of(
+                Key::TelephonyStatus,
+                (is_phone && is_answered).then(|| "completed".to_owned()).into(),
+            ),
             end_reason: is_phone.then(|| end_reason(plan.ending)).into(),
             recording_status: recording.into(),
             conversation_type: match plan.channel {
@@ -119,10 +169,11 @@ impl Writer<'_> {
                 Channel::Web => ConversationType::Web.into(),
                 Channel::Chat => ConversationType::Chat.into(),
             },
-            dynamic_variables: JsonText::from_text(self.variables()).into(),
-            campaign_id: call.campaign.map(|(campaign, _)| campaign.to_string()).into(),
-            campaign_run_id: call.campaign.map(|(_, run)| run.to_string()).into(),
-            recording_url: recording_url.into(),
+            dynamic_variables: blanks
+                .of(Key::DynamicVariables, JsonText::from_text(self.variables()).into()),
+            campaign_id: call.campaign.map(|(it, _)| self.id(prefix::CAMPAIGN, it)).into(),
+            campaign_run_id: call.campaign.map(|(_, run)| self.id(prefix::RUN, run)).into(),
+            recording_url: blanks.of(Key::RecordingUrl, recording_url.into()),
             transcript: render_transcript(messages.iter().flatten()).into(),
             transcripts: transcripts.into(),
             post_call_metadata: Field::Null,
@@ -131,7 +182,7 @@ impl Writer<'_> {
             agents: agents.into(),
             users: self.users().into(),
             transfers: self.transfers().into(),
-            conversation_cost: self.cost().into(),
+            conversation_cost: blanks.of(Key::ConversationCost, self.cost().into()),
             ws_url: Field::Absent,
             llm_url: Field::Absent,
             summary: Field::Absent,
@@ -155,23 +206,26 @@ impl Writer<'_> {
 
     fn customer(&self) -> Option<Customer> {
         let customer = self.call.customer.as_ref()?;
+        let blanks = &self.call.blanks;
+        let source = Source { method: SourceMethod::Api.into(), extra: Extra::new() };
+        let metadata = match &customer.metadata {
+            Value::Null => Field::Null,
+            value => Field::Value(value.clone()),
+        };
         Some(Customer {
-            name: customer.name.clone().into(),
-            id: text(customer.id),
+            name: blanks.of(Key::CustomerName, customer.name.clone().into()),
+            id: self.id(prefix::CUSTOMER, customer.id).into(),
             created_at: time(customer.created).into(),
             updated_at: time(customer.updated).into(),
-            workspace_id: text(self.call.workspace),
-            email: customer.email.clone().into(),
+            workspace_id: self.id(prefix::WORKSPACE, self.call.workspace).into(),
+            email: blanks.of(Key::CustomerEmail, customer.email.clone().into()),
             phone_number: customer.phone.clone().into(),
             identifier: customer.identifier.clone(),
             priority: Exact::from(customer.priority).into(),
             source_file: Field::Null,
-            source: Source { method: SourceMethod::Api.into(), extra: Extra::new() }.into(),
+            source: blanks.of(Key::CustomerSource, source.into()),
             is_do_not_disturb_enabled: customer.do_not_disturb.into(),
-            metadata: match &customer.metadata {
-                Value::Null => Field::Null,
-                value => Field::Value(value.clone()),
-            },
+            metadata: blanks.of(Key::CustomerMetadata, metadata),
             extra: Extra::new(),
         })
     }
@@ -204,14 +258,14 @@ impl Writer<'_> {
         for (part, messages) in messages.iter().enumerate() {
             let created = times.agent_join.filter(|_| part == 0).or(times.handed_over);
             transcripts.push(Transcript {
-                id: text(self.identity.uuid()),
+                id: self.draw(prefix::TRANSCRIPT).into(),
                 conversation_id: self.id.clone(),
                 messages: JsonText::encode(messages)
                     .unwrap_or_else(|error| unreachable!("texts and times: {error}"))
                     .into(),
                 conversation_agent_id: rows[part].clone().into(),
-                agent_id: text(self.agent_of(part)),
-                flow_id: self.call.flow.map(|id| id.to_string()).into(),
+                agent_id: self.id(prefix::AGENT, self.agent_of(part)).into(),
+                flow_id: self.call.flow.map(|flow| self.id(prefix::FLOW, flow)).into(),
                 created_at: created.map(|ms| time(ms + 4)).into(),
                 updated_at: time(times.end + 12).into(),
                 extra: Extra::new(),
@@ -236,9 +290,9 @@ impl Writer<'_> {
             let leave = times.handed_over.filter(|_| is_first).or(times.agent_leave);
             agents.push(Agent {
                 id: row.clone().into(),
-                agent_id: text(self.agent_of(part)),
+                agent_id: self.id(prefix::AGENT, self.agent_of(part)).into(),
                 conversation_id: self.id.clone().into(),
-                segment_id: (!is_first).then(|| self.identity.uuid().to_string()).into(),
+                segment_id: (!is_first).then(|| self.draw(prefix::SEGMENT)).into(),
                 source_handoff_id: (!is_first).then(|| rows[0].clone()).into(),
                 participant_role: if is_first {
                     ParticipantRole::Primary.into()
@@ -259,8 +313,8 @@ impl Writer<'_> {
         let times = self.call.times;
         let Some(join) = times.user_join else { return Vec::new() };
         vec![User {
-            id: text(self.identity.uuid()),
-            agent_id: text(self.call.agent.id),
+            id: self.draw(prefix::USER).into(),
+            agent_id: self.id(prefix::AGENT, self.call.agent.id).into(),
             conversation_id: self.id.clone().into(),
             user_join_time: time(join).into(),
             user_leave_time: time(times.user_leave).into(),
@@ -272,9 +326,10 @@ impl Writer<'_> {
 
     fn transfers(&mut self) -> Vec<Transfer> {
         let Some(transfer) = &self.call.transfer else { return Vec::new() };
+        let agent = self.agent_of(self.parts().saturating_sub(1));
         vec![Transfer {
-            id: text(self.identity.uuid()),
-            agent_id: text(self.agent_of(self.parts().saturating_sub(1))),
+            id: self.draw(prefix::TRANSFER).into(),
+            agent_id: self.id(prefix::AGENT, agent).into(),
             conversation_id: self.id.clone().into(),
             transfer_start_time: time(transfer.start).into(),
             transfer_end_time: time(transfer.end).into(),

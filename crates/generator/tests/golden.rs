@@ -22,30 +22,30 @@ fn version_1_makes_these_bytes() {
     let mix: Vec<u8> = (0..200).flat_map(|index| bytes(&Recipe::new(42), index)).collect();
     lines.push(format!("mix {} {:016x}", mix.len(), digest(&mix)));
     insta::assert_snapshot!(lines.join("\n"), @"
-    answered-outbound 11474 227a2afe72bf2732
-    unanswered-outbound 1949 1d4c47a53b7507b1
-    inbound 11323 6ec86ece7ea9c975
-    web-chat 9924 d96624fa01422852
-    transferred 11621 dffb01489e0253c9
-    web-call 11144 7ba2cbeab54d2c55
-    anonymous-chat 8400 6a925f5b0fdacc83
-    withheld-number 10098 8cc9a05818827c1a
-    transfer-timeout 12083 1688c6298540ae77
-    transfer-failed 12360 773ee9de4948ee06
-    handed-off 12366 75b6012ee9bccf8e
-    handed-off-transferred 12525 27d7e02c28b2f0f8
-    flow 11542 17d1d75d6e73f39e
-    inbound-flow 11391 2cc3694e6151fe69
-    user-hangup 10045 8c0b14323894f7b9
-    agent-hangup 11184 0ece70a9953f1dd4
-    user-inactivity 10051 c7445ad64b537034
-    network-error 10035 d5494c0619897fd8
-    max-duration 12882 0d81e5493750cf6d
-    voicemail 4427 dd8f219faed47bbe
-    busy 1939 10b4cc5b88370606
-    failed 1940 1e0c2760878c7840
-    do-not-disturb 11473 b9243743fb47119d
-    recording-in-progress 11223 730e9fb582b6e3a3
-    mix 1424737 38d3b9c56a200310
+    answered-outbound 11198 0edefaa935a55bb4
+    unanswered-outbound 1948 71f00cf67d804b61
+    inbound 11268 49026e12aa333785
+    web-chat 9241 a8bdb039be6601cc
+    transferred 11298 2358e2d015019b74
+    web-call 11090 c9f9cee46f9c6c71
+    anonymous-chat 6239 ee6d8ebb0d6450de
+    withheld-number 7647 abf342af706f8822
+    transfer-timeout 11200 4a62806edddd18f1
+    transfer-failed 11868 37679d255ef6d79f
+    handed-off 13270 0e287dc71a30a26e
+    handed-off-transferred 13431 5db42c1f82a84864
+    flow 11266 0877586de15cc114
+    inbound-flow 11336 1ea191df67ab1d25
+    user-hangup 8666 116711d7a4b77f99
+    agent-hangup 11124 d4c0c7500a1b7e5f
+    user-inactivity 9010 ff20fe0c695d9f18
+    network-error 8654 825cf596783befe4
+    max-duration 12346 1a8d070fb6291be2
+    voicemail 4471 9e85181cc600c6d5
+    busy 1938 591bae40186fd25b
+    failed 1939 c710b9ad883371c4
+    do-not-disturb 11197 c1d6170aa9f81ad5
+    recording-in-progress 11168 d773b99f6018fdd7
+    mix 1411564 63ac1a3128f3a6cc
     ");
 }
