@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::harness::root;
 
 /// Which crates each may name: those of lower layers, and no sibling (docs/ARCHITECTURE.md, layers).
-const LAYERS: [(&str, u8); 12] = [
+const LAYERS: [(&str, u8); 11] = [
     ("event", 0),
     ("exchange", 0),
     ("signature", 1),
@@ -19,7 +19,6 @@ const LAYERS: [(&str, u8); 12] = [
     ("report", 2),
     ("runner", 3),
     ("sample", 3),
-    ("testkit", 9),
 ];
 
 #[test]

@@ -3,12 +3,13 @@
 //! A parser that is lenient hides what breaks other parsers: a duplicate key is silently the last one,
 //! and an integer of thirty digits silently a float. Both parse here too, and are reported.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::finding::{Finding, child};
+use crate::finding::{At, Finding};
 use crate::rule::Rule;
 
 /// A place in a text: line and column count from 1, the column in characters; the offset from 0, in bytes.
@@ -119,7 +120,7 @@ fn offset_of(text: &str, error: &serde_json::Error) -> usize {
 /// with its byte.
 fn doubts(text: &str) -> Vec<(Finding, usize)> {
     let mut walk = Walk { text, at: 0, doubts: Vec::new() };
-    walk.value("");
+    walk.value(&At::Root);
     walk.doubts
 }
 
@@ -131,55 +132,58 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn value(&mut self, pointer: &str) {
+    fn value(&mut self, at: &At<'_>) {
         match self.next_byte() {
-            b'{' => self.object(pointer),
-            b'[' => self.array(pointer),
+            b'{' => self.object(at),
+            b'[' => self.array(at),
             b'"' => {
                 self.string();
             }
-            b'-' | b'0'..=b'9' => self.number(pointer),
-            _ => self.take_while(|byte| byte.is_ascii_alphabetic(), |_| ()),
+            b'-' | b'0'..=b'9' => self.number(at),
+            _ => {
+                self.take_while(|byte| byte.is_ascii_alphabetic());
+            }
         }
     }
 
-    fn object(&mut self, pointer: &str) {
+    fn object(&mut self, at: &At<'_>) {
         let mut keys = HashSet::new();
         self.at += 1;
         while self.next_byte() == b'"' {
             let start = self.at;
-            let key = self.string();
+            let key = unescape(self.string());
             self.at += usize::from(self.next_byte() == b':');
-            let pointer = child(pointer, &key);
-            self.value(&pointer);
-            if !keys.insert(key) {
+            let inside = At::Key(at, &key);
+            self.value(&inside);
+            if keys.contains(&key) {
                 let finding = Finding::new(
                     Rule::JsonDuplicateKey,
-                    pointer,
+                    inside.to_string(),
                     "the key a second time; most parsers keep the last, some the first",
                     "one value for the key",
                 );
                 self.doubts.push((finding, start));
             }
+            keys.insert(key);
             self.at += usize::from(self.next_byte() == b',');
         }
         self.at += 1;
     }
 
-    fn array(&mut self, pointer: &str) {
+    fn array(&mut self, at: &At<'_>) {
         self.at += 1;
         for index in 0.. {
             if self.next_byte() == b']' {
                 break;
             }
-            self.value(&child(pointer, &index.to_string()));
+            self.value(&At::Index(at, index));
             self.at += usize::from(self.next_byte() == b',');
         }
         self.at += 1;
     }
 
-    /// Takes a string and returns what it means.
-    fn string(&mut self) -> String {
+    /// Takes a string and returns it as written, quotes included.
+    fn string(&mut self) -> &'a str {
         let start = self.at;
         self.at += 1;
         let bytes = self.text.as_bytes();
@@ -187,19 +191,19 @@ impl<'a> Walk<'a> {
             self.at += if bytes[self.at] == b'\\' { 2 } else { 1 };
         }
         self.at += 1;
-        serde_json::from_str(&self.text[start..self.at]).unwrap_or_default()
+        &self.text[start..self.at]
     }
 
-    fn number(&mut self, pointer: &str) {
+    fn number(&mut self, at: &At<'_>) {
         let start = self.at;
-        let is_part = |byte: u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
-        let number = self.take_while(is_part, |text| text);
+        let number =
+            self.take_while(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'));
         if loses_digits(number) {
             let as_float: f64 = number.parse().unwrap_or(f64::NAN);
             let shown = number.get(..40).map_or(number.to_owned(), |head| format!("{head}…"));
             let finding = Finding::new(
                 Rule::JsonNumber,
-                pointer,
+                at.to_string(),
                 format!("{shown}, which most parsers read as {as_float:e}"),
                 "a number that a double-precision float holds",
             );
@@ -215,11 +219,20 @@ impl<'a> Walk<'a> {
         rest.get(blank).copied().unwrap_or(0)
     }
 
-    fn take_while<T>(&mut self, part: impl Fn(u8) -> bool, make: impl Fn(&'a str) -> T) -> T {
+    fn take_while(&mut self, part: impl Fn(u8) -> bool) -> &'a str {
         let rest = &self.text[self.at..];
         let end = rest.bytes().position(|byte| !part(byte)).unwrap_or(rest.len());
         self.at += end;
-        make(&rest[..end])
+        &rest[..end]
+    }
+}
+
+/// Returns what a string means. Two keys may be the same without being written the same.
+fn unescape(written: &str) -> Cow<'_, str> {
+    if written.contains('\\') {
+        Cow::Owned(serde_json::from_str(written).unwrap_or_default())
+    } else {
+        Cow::Borrowed(&written[1..written.len() - 1])
     }
 }
 
@@ -230,8 +243,11 @@ fn loses_digits(number: &str) -> bool {
         let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
         digits.trim_matches('0').to_owned()
     };
-    let Ok(as_float) = number.parse::<f64>() else { return true };
     // Fifteen digits always survive; beyond, the shortest form of the float must show the same ones.
+    if number.len() <= 15 {
+        return false;
+    }
+    let Ok(as_float) = number.parse::<f64>() else { return true };
     let digits = significant(number);
     digits.len() > 15 && significant(&format!("{as_float:e}")) != digits
 }

@@ -1,5 +1,7 @@
 //! One thing that is wrong with an event.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use crate::document::Place;
@@ -56,22 +58,39 @@ impl Finding {
         Self { strength, ..self }
     }
 
-    /// Moves a finding about a decoded text into the string at `pointer` that held the text.
-    pub(crate) fn inside(self, pointer: &str) -> Self {
-        Self { inner_pointer: Some(self.pointer), pointer: pointer.to_owned(), ..self }
+    /// Moves a finding about a decoded text into the string that held the text.
+    pub(crate) fn inside(self, string: &At<'_>) -> Self {
+        Self { inner_pointer: Some(self.pointer), pointer: string.to_string(), ..self }
     }
 }
 
-fn as_display<T: std::fmt::Display, S: serde::Serializer>(
+fn as_display<T: fmt::Display, S: serde::Serializer>(
     value: &T,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
 }
 
-/// Appends one key to a JSON Pointer (RFC 6901 section 3).
-pub(crate) fn child(pointer: &str, key: &str) -> String {
-    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
+/// Where a walk through a JSON value stands. It becomes a JSON Pointer (RFC 6901) when printed; most
+/// places of most events are never printed, so no text is made on the way down.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum At<'a> {
+    Root,
+    Key(&'a At<'a>, &'a str),
+    Index(&'a At<'a>, usize),
+}
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => Ok(()),
+            Self::Key(parent, key) if key.contains(['~', '/']) => {
+                write!(f, "{parent}/{}", key.replace('~', "~0").replace('/', "~1"))
+            }
+            Self::Key(parent, key) => write!(f, "{parent}/{key}"),
+            Self::Index(parent, index) => write!(f, "{parent}/{index}"),
+        }
+    }
 }
 
 /// Shows a JSON value in a finding: whole when short, its head otherwise.

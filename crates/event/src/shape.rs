@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
-use crate::finding::{Finding, child, show};
+use crate::finding::{At, Finding, show};
 use crate::rule::{Rule, Strength};
 use crate::schema;
 use crate::timestamp::{self, Timestamp};
@@ -22,7 +22,7 @@ static EVENT: LazyLock<Shape> = LazyLock::new(|| {
 /// Checks an event against the shape.
 pub(crate) fn check(event: &Value) -> Vec<Finding> {
     let mut findings = Vec::new();
-    EVENT.check(event, "", Strength::Documented, &mut findings);
+    EVENT.check(event, &At::Root, Strength::Documented, &mut findings);
     findings
 }
 
@@ -90,9 +90,10 @@ impl Shape {
         shape
     }
 
-    fn check(&self, value: &Value, pointer: &str, strength: Strength, out: &mut Vec<Finding>) {
+    fn check(&self, value: &Value, at: &At<'_>, strength: Strength, out: &mut Vec<Finding>) {
         let mut report = |rule, expected: String| {
-            out.push(Finding::new(rule, pointer, show(value), expected).with_strength(strength));
+            let finding = Finding::new(rule, at.to_string(), show(value), expected);
+            out.push(finding.with_strength(strength));
         };
         if !self.types.is_empty() && !self.types.iter().any(|kind| is_of(value, kind)) {
             report(Rule::ShapeType, self.types.join(" or "));
@@ -110,7 +111,7 @@ impl Shape {
                     report(Rule::ShapeTimestamp, "a time like 2023-01-01T12:00:00.000Z".to_owned());
                 }
                 if let Some(content) = &self.content {
-                    content.check_text(text, pointer, strength, out);
+                    content.check_text(text, at, strength, out);
                 }
             }
             Value::Number(number) => {
@@ -122,51 +123,46 @@ impl Shape {
             Value::Array(items) => {
                 let Some(shape) = &self.items else { return };
                 for (index, item) in items.iter().enumerate() {
-                    shape.check(item, &child(pointer, &index.to_string()), strength, out);
+                    shape.check(item, &At::Index(at, index), strength, out);
                 }
             }
-            Value::Object(keys) => self.check_keys(keys, pointer, out),
+            Value::Object(keys) => self.check_keys(keys, at, out),
             Value::Null | Value::Bool(_) => {}
         }
     }
 
-    fn check_keys(&self, keys: &Map<String, Value>, pointer: &str, out: &mut Vec<Finding>) {
+    fn check_keys(&self, keys: &Map<String, Value>, at: &At<'_>, out: &mut Vec<Finding>) {
         for name in &self.required {
             if !keys.contains_key(name) {
                 let strength = self.properties.get(name).map_or(Strength::Evidenced, |key| key.1);
-                out.push(
-                    Finding::new(
-                        Rule::ShapeRequired,
-                        child(pointer, name),
-                        "no such key",
-                        "the key",
-                    )
-                    .with_strength(strength),
-                );
+                let pointer = At::Key(at, name).to_string();
+                let finding = Finding::new(Rule::ShapeRequired, pointer, "no such key", "the key");
+                out.push(finding.with_strength(strength));
             }
         }
         for (name, value) in keys {
             if let Some((shape, strength)) = self.properties.get(name) {
-                shape.check(value, &child(pointer, name), *strength, out);
+                shape.check(value, &At::Key(at, name), *strength, out);
             }
         }
     }
 
     /// Checks the JSON text inside a string. The empty string is one of the documented ways to say
     /// nothing.
-    fn check_text(&self, text: &str, pointer: &str, strength: Strength, out: &mut Vec<Finding>) {
+    fn check_text(&self, text: &str, at: &At<'_>, strength: Strength, out: &mut Vec<Finding>) {
         if text.is_empty() {
             return;
         }
         match serde_json::from_str(text) {
             Ok(value) => {
                 let mut inner = Vec::new();
-                self.check(&value, "", strength, &mut inner);
-                out.extend(inner.into_iter().map(|finding| finding.inside(pointer)));
+                self.check(&value, &At::Root, strength, &mut inner);
+                out.extend(inner.into_iter().map(|finding| finding.inside(at)));
             }
             Err(error) => {
                 let found = format!("{} ({error})", show(&Value::from(text)));
-                let finding = Finding::new(Rule::ShapeInnerJson, pointer, found, "JSON text");
+                let finding =
+                    Finding::new(Rule::ShapeInnerJson, at.to_string(), found, "JSON text");
                 out.push(finding.with_strength(strength));
             }
         }

@@ -11,6 +11,7 @@ use crate::Recipe;
 use crate::archetype::{Answer, Archetype, Channel, Ending, Outcome, Plan};
 use crate::chance::{Chance, Purpose};
 use crate::library::{Dialogue, Domain, Formats, Library, Locale, VariableKind};
+use crate::line::Line;
 use crate::price::Charge;
 use crate::profile::{IdStyle, KEYS, Key, Presence, Profile};
 use crate::script::{self, Beat, Mark, Speaker};
@@ -46,16 +47,28 @@ pub(crate) struct Call {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Scalar {
     Text(String),
-    /// Written as it stands: a JSON number.
-    Number(String),
+    /// Written as it stands: JSON text, such as a number.
+    Json(String),
 }
 
 /// Something that was said.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Turn {
-    pub(crate) beat: Beat,
+    pub(crate) speaker: Speaker,
+    /// The agent in whose part of the call it was said: 0, or 1 after a hand-over.
+    pub(crate) by: usize,
+    pub(crate) words: Words,
     /// When it began to be said; in a chat, when it was sent.
     pub(crate) at: i64,
+}
+
+/// What was said.
+#[derive(Debug, Clone)]
+pub(crate) enum Words {
+    /// A line of the data files, to be filled.
+    Line(&'static Line),
+    /// Anything.
+    Text(String),
 }
 
 /// When what happened.
@@ -103,6 +116,11 @@ impl Bill {
         let charges = [self.llm, self.tts, self.stt, self.platform, self.telephony, self.agent];
         charges.iter().flatten().map(|charge| charge.cost).sum()
     }
+}
+
+impl Blanks {
+    /// Nothing is left out.
+    pub(crate) const NONE: Self = Self([Blank::No; KEYS]);
 }
 
 /// Which keys of the event are null or missing although there is something to say.
@@ -280,7 +298,7 @@ impl Draft {
                 }
                 VariableKind::Number(low, high) => {
                     let number = chance.between(*low, *high).to_string();
-                    (number.clone(), Scalar::Number(number))
+                    (number.clone(), Scalar::Json(number))
                 }
             };
             values.push(spoken);
@@ -337,7 +355,8 @@ impl Draft {
                 transfer.end = now - 1_000;
             }
             // Two messages never share an instant, or their order would be lost.
-            call.turns.push(Turn { beat, at: now });
+            let Beat { speaker, by, line, .. } = beat;
+            call.turns.push(Turn { speaker, by, words: Words::Line(line), at: now });
             match beat.speaker {
                 Speaker::Agent => {
                     used.spoken += beat.length;
@@ -513,6 +532,6 @@ impl Formats {
         } else {
             &held
         };
-        (self.money.replace("{amount}", &amount), Scalar::Number(held.to_owned()))
+        (self.money.replace("{amount}", &amount), Scalar::Json(held.to_owned()))
     }
 }

@@ -31,6 +31,7 @@ mod mutation;
 mod price;
 mod profile;
 mod script;
+pub mod strategy;
 mod world;
 mod written;
 

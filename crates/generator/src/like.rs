@@ -144,8 +144,7 @@ impl Counts {
         if self.events == 0 {
             return Err(ProfileError::NoEvents);
         }
-        let mut profile = Profile::default();
-        profile.archetypes = self.archetypes.to_vec();
+        let mut profile = Profile { archetypes: self.archetypes.to_vec(), ..Profile::default() };
         if !self.locales.is_empty() {
             profile.locales = weights("locales", &self.locales, profile.locales);
         }
@@ -161,7 +160,8 @@ impl Counts {
             profile.ids = IdStyle::Prefixed;
         }
         for at in 0..profile::KEYS {
-            let share = |n: u32| (u64::from(n) * 1_000 / u64::from(self.could[at].max(1))) as u32;
+            let could = u64::from(self.could[at].max(1));
+            let share = |n: u32| u32::try_from(u64::from(n) * 1_000 / could).unwrap_or(1_000);
             profile.presence[at] =
                 Presence { null: share(self.null[at]), absent: share(self.absent[at]) };
         }

@@ -99,7 +99,7 @@ pub(crate) struct Agent {
     pub(crate) spaced_json: bool,
     /// Seconds.
     pub(crate) longest_call: i64,
-    number: u64,
+    pub(crate) number: u64,
 }
 
 impl Agent {

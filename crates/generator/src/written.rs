@@ -12,7 +12,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::archetype::{Answer, Channel, Ending, Outcome};
-use crate::call::{Call, Scalar};
+use crate::call::{Call, Scalar, Words};
 use crate::chance::Chance;
 use crate::library::Library;
 use crate::price::Charge;
@@ -234,13 +234,19 @@ impl Writer<'_> {
     fn messages(&self) -> Vec<Vec<Message>> {
         let mut parts = vec![Vec::new(); self.parts()];
         for turn in &self.call.turns {
-            let mut message = String::new();
-            turn.beat.line.fill(&self.call.values, turn.beat.by == 1, &mut message);
-            let message_type = match turn.beat.speaker {
+            let message = match &turn.words {
+                Words::Line(line) => {
+                    let mut message = String::new();
+                    line.fill(&self.call.values, turn.by == 1, &mut message);
+                    message
+                }
+                Words::Text(text) => text.clone(),
+            };
+            let message_type = match turn.speaker {
                 Speaker::Agent => MessageType::Agent,
                 Speaker::Customer => MessageType::User,
             };
-            if let Some(part) = parts.get_mut(turn.beat.by) {
+            if let Some(part) = parts.get_mut(turn.by) {
                 part.push(Message {
                     message_type,
                     message,
@@ -355,7 +361,7 @@ impl Writer<'_> {
             out.push_str(colon);
             match value {
                 Scalar::Text(text) => out.push_str(&Value::from(text.as_str()).to_string()),
-                Scalar::Number(number) => out.push_str(number),
+                Scalar::Json(text) => out.push_str(text),
             }
         }
         out.push('}');
