@@ -29,6 +29,13 @@ pub(crate) fn parse_listen(text: &str) -> Result<SocketAddr, String> {
 ///
 /// When no URL can be made of it.
 pub(crate) fn parse_url(text: &str) -> Result<Url, String> {
+    if text.starts_with('/')
+        || text.starts_with("http:") && !text.contains("://")
+        || text.starts_with("http/")
+        || text.starts_with("https/")
+    {
+        return Err("it names no host; write it as `http://localhost:3000/hooks`".to_owned());
+    }
     let first_digits = text.strip_prefix(':').unwrap_or(text);
     let digits = first_digits.bytes().take_while(u8::is_ascii_digit).count();
     let is_port = digits > 0 && matches!(first_digits.as_bytes().get(digits), None | Some(b'/'));
@@ -92,7 +99,9 @@ mod tests {
         assert_eq!(url("localhost:3000/hooks").unwrap(), "http://localhost:3000/hooks");
         assert_eq!(url("10.0.0.1").unwrap(), "http://10.0.0.1/");
         assert_eq!(url("https://a.example/x").unwrap(), "https://a.example/x");
-        assert!(url("ftp://a").is_err());
+        for wrong in ["ftp://a", "/hooks", "http//localhost", "http:/localhost", "https/x"] {
+            assert!(url(wrong).is_err(), "{wrong}");
+        }
         assert!(url("http://").is_err());
 
         assert_eq!(parse_listen(":3000").unwrap().to_string(), "127.0.0.1:3000");

@@ -39,6 +39,9 @@ pub(crate) struct CheckArgs {
     /// that de-duplicates has not seen them
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
+    /// Leave out this scenario, or those in this folder; may be repeated
+    #[arg(long, value_name = "PATH")]
+    exclude: Vec<PathBuf>,
     /// A host beyond this machine that events may be sent to; may be repeated
     #[arg(long = "allow-host", value_name = "HOST[:PORT]")]
     allow_hosts: Vec<AllowHost>,
@@ -54,8 +57,18 @@ fn parse_downstream(text: &str) -> Result<(String, SocketAddr), String> {
 
 /// Runs the command.
 pub(crate) fn run(args: &CheckArgs) -> Result<Exit, CliError> {
-    let found = find(&args.paths, args.snapshots.as_deref())
+    let mut found = find(&args.paths, args.snapshots.as_deref())
         .map_err(|error| CliError::usage("cannot find the scenarios").because(error))?;
+    for excluded in &args.exclude {
+        let all = found.len();
+        found.retain(|shelved| !shelved.scenario.starts_with(excluded));
+        if found.len() == all {
+            let message = format!("`--exclude {}` leaves nothing out", excluded.display());
+            return Err(
+                CliError::usage(message).hint("name a file or a folder as `check` shows it")
+            );
+        }
+    }
     // The sample receiver is new for each scenario and has seen nothing.
     let identity = args.seed.unwrap_or_else(|| args.target.as_ref().map_or(1, |_| clock::chance()));
     let settings = Settings {
@@ -90,8 +103,11 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, CliError> {
         output::talk("interrupted");
         return Ok(Exit::Interrupted);
     };
-    if args.target.is_some() && tally.failed + tally.environment > 0 {
-        output::talk(&format!("reproduce with the same ids: --seed {identity}"));
+    if args.target.is_some() && tally.failed > 0 {
+        output::talk(&format!(
+            "reproduce with the same ids: --seed {identity} (start a receiver that de-duplicates anew \
+             before)"
+        ));
     }
     Ok(exit(&tally))
 }

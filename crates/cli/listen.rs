@@ -80,6 +80,9 @@ async fn listen(args: &ListenArgs) -> Result<Exit, CliError> {
         write_ready_file(path, &url)?;
     }
     output::talk(&format!("listening on {url} ({kept})"));
+    if let Some(to) = &args.forward_to {
+        output::talk(&format!("forwarding to {to}, with the path of each request behind it"));
+    }
     if !listener.addr().ip().is_loopback() {
         output::talk("other machines can reach this address: anybody there can fill the store");
     }
@@ -98,6 +101,9 @@ async fn listen(args: &ListenArgs) -> Result<Exit, CliError> {
         }
     }
     output::talk("ending: waiting for what is under way");
+    if let Some(path) = &args.ready_file {
+        remove_ready_file(path)?;
+    }
     let drained = listener.finish().await;
     while let Ok(exchange) = exchanges.try_recv() {
         shown += 1;
@@ -128,9 +134,11 @@ fn print(exchange: Exchange, as_json: bool) -> std::io::Result<()> {
         return writeln!(out);
     }
     let status = exchange.reply.as_ref().map_or("no reply".to_owned(), |it| it.status.to_string());
-    let error = exchange.forwarded.as_ref().and_then(|forwarded| forwarded.error.as_deref());
+    let forwarded = exchange.forwarded.as_ref();
+    let to = forwarded.map(|forwarded| format!(" from {}", forwarded.url)).unwrap_or_default();
+    let error = forwarded.and_then(|forwarded| forwarded.error.as_deref());
     let line = format!(
-        "#{} {} {} ({} bytes) → {status} in {}{}",
+        "#{} {} {} ({} bytes) → {status}{to} in {}{}",
         exchange.number,
         exchange.request.method,
         exchange.request.target,

@@ -52,6 +52,9 @@ pub(crate) fn run(args: &SampleArgs) -> Result<Exit, CliError> {
         }
         output::talk(&format!("taking events at {}", sample.url()));
         signals.asked_to_end().await;
+        if let Some(path) = &args.ready_file {
+            remove_ready_file(path)?;
+        }
         sample.finish().await;
         Ok(Exit::Held)
     })?

@@ -130,7 +130,9 @@ async fn deliver(args: &SendArgs, secret: Option<&Secret>) -> Result<Exit, CliEr
     if let Some(error) = broken {
         return Err(error.into());
     }
-    if let Some(attempt) = first_failure {
+    // Where nobody was reached, sending the same again shows nothing more.
+    let was_reached = |attempt: &Attempt| !matches!(&attempt.outcome, Outcome::Failed(it) if it.kind.is_unreachable());
+    if let Some(attempt) = first_failure.filter(was_reached) {
         let command = curl(&attempt.url, &attempt.request);
         output::talk(&format!("reproduce the first: {}", printable(&command)));
     }

@@ -1,6 +1,9 @@
 //! `ringback check`: scenarios, snapshots and exit codes.
 
-use crate::harness::{Folder, nobody, receiver, root};
+use std::io::Write as _;
+use std::net::TcpListener;
+
+use crate::harness::{Folder, exchange, finish, nobody, read_request, receiver, root};
 
 const ACCEPTED: &str = "\
 version: 1
@@ -96,7 +99,7 @@ steps:
         + until_curl.split_once(" ms\n").map_or("", |(_, rest)| rest);
     insta::assert_snapshot!(steady, @r#"
     checking 1 scenario against the sample receiver
-    scenarios/a.yaml:4: step `event` fail: HTTP 200  status: expected 202, found 200: {"status":"accepted"}
+    scenarios/a.yaml:4: step `event` failed: HTTP 200  status: expected 202, found 200: {"status":"accepted"}
       header x-request-id: expected a text that matches ^[0-9]+$, found nothing
       body $.status: expected "queued", found "accepted"
       body $.at: expected a value, found nothing
@@ -117,7 +120,7 @@ fn a_broken_receiver_is_found_out() {
     let scenario = root().join("scenarios/calls/unanswered.yaml");
     let args = ["check", scenario.to_str().unwrap(), "--target", &lazy, "--downstream", "crm=0"];
     let output = folder.run(&args).expect(1);
-    assert!(output.stdout.contains("step `note` fail: 0 calls to crm"), "{}", output.stdout);
+    assert!(output.stdout.contains("step `note` failed: 0 calls to crm"), "{}", output.stdout);
     assert!(output.stderr.contains("--seed "), "{}", output.stderr);
 }
 
@@ -148,7 +151,7 @@ fn a_file_that_cannot_be_used_is_shown_with_all_its_problems_and_the_others_stil
     folder.write("scenarios/a.yaml", ACCEPTED);
     folder.write("scenarios/b.yaml", "version: 1\nnmae: b\nsteps: []\n");
     let output = folder.run(&["check"]).expect(2);
-    insta::assert_snapshot!(output.stdout.split("invalid").nth(1).unwrap(), @"
+    insta::assert_snapshot!(output.stdout.split("invalid").nth(1).unwrap().split("pending").next().unwrap(), @r#"
      scenarios/b.yaml
       error: a scenario has no `name`
        --> scenarios/b.yaml:1:1
@@ -169,9 +172,20 @@ fn a_file_that_cannot_be_used_is_shown_with_all_its_problems_and_the_others_stil
         |
       3 | steps: []
         |        ^
+    pending scenarios/a.yaml (accepted, 87.1 ms)
+      snapshot snapshots/a.snap is new
+      ## event: fire answered-outbound
+
+      HTTP 200
+      content-type: application/json
+
+      {
+        "status": "accepted"
+      }
+      read it, then `ringback accept snapshots/a.snap.new` or `ringback reject snapshots/a.snap.new`
 
     1 with a new or changed snapshot, 1
-    ");
+    "#);
     assert!(output.stdout.contains("pending scenarios/a.yaml"), "{}", output.stdout);
 
     let said = |args: &[&str]| folder.run(args).expect(2).stderr;
@@ -195,6 +209,81 @@ fn events_can_be_followed_as_json() {
 fn every_shipped_scenario_passes_against_the_sample_receiver() {
     let folder = Folder::new();
     let scenarios = root().join("scenarios");
-    let output = folder.run(&["check", scenarios.to_str().unwrap()]);
+    // As in CI, so that a run that fails writes nothing into the project.
+    let mut command = folder.ringback();
+    let output = finish(command.arg("check").arg(scenarios).env("CI", "true"), b"");
     assert_eq!(output.code, Some(0), "{}", output.stdout);
+}
+
+#[test]
+fn a_call_that_comes_late_is_not_held_against_the_next_scenario() {
+    let folder = Folder::new();
+    let text = "\
+version: 1
+name: nobody is called
+downstream: { crm: { routes: [{ path: /notes, reply: { status: 201 } }] } }
+steps:
+  - { id: event, fire: inbound }
+  - { id: nobody, calls: { downstream: crm, count: 0 } }
+";
+    folder.write("scenarios/a.yaml", &text.replace("count: 0", "count: { max: 1 }"));
+    folder.write("scenarios/b.yaml", text);
+    let crm = nobody();
+
+    // Writes its note for an event only when the next one comes.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let mut last = String::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let request = String::from_utf8(read_request(&mut stream)).unwrap();
+            let event = request.split("\r\n\r\n").nth(1).unwrap();
+            let event: serde_json::Value = serde_json::from_str(event).unwrap();
+            if !last.is_empty() {
+                let head =
+                    format!("POST /notes HTTP/1.1\r\nhost: x\r\ncontent-length: {}", last.len());
+                exchange(crm, format!("{head}\r\n\r\n{last}").as_bytes());
+            }
+            last = event["payload"]["id"].to_string();
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                .unwrap();
+        }
+    });
+    let downstream = format!("crm={crm}");
+    let args = ["check", "--target", &url, "--downstream", &downstream, "--json"];
+    let output = folder.run(&args).expect(4);
+    let last = output.json_lines().pop().unwrap();
+    assert_eq!((&last["failed"], &last["pending"]), (&0.into(), &2.into()), "{}", output.stdout);
+}
+
+#[test]
+fn what_the_command_line_names_must_be_there() {
+    let folder = Folder::new();
+    folder.write("scenarios/a.yaml", ACCEPTED);
+    let output = folder.run(&["check", "--downstream", "crn=4010"]).expect(2);
+    assert!(output.stdout.contains("no scenario has a downstream `crn`"), "{}", output.stdout);
+    let output = folder.run(&["check", "--exclude", "scenarios/b.yaml"]).expect(2);
+    assert!(output.stderr.contains("leaves nothing out"), "{}", output.stderr);
+    folder.run(&["check", "--exclude", "scenarios/a.yaml"]).expect(0);
+}
+
+#[test]
+fn what_a_step_asks_for_and_cannot_have_is_a_problem_of_the_file() {
+    let folder = Folder::new();
+    let text = ACCEPTED.replace(
+        "fire: answered-outbound",
+        "fire: { archetype: inbound, unset: [$.payload.nope] }",
+    );
+    folder.write("scenarios/a.yaml", text);
+    let output = folder.run(&["check"]).expect(2);
+    assert!(
+        output.stdout.contains("step `event` (line 4): `$.payload.nope` leads to nothing")
+            || output
+                .stdout
+                .contains("step `event` (line 4): `$['payload']['nope']` leads to nothing"),
+        "{}",
+        output.stdout
+    );
 }

@@ -49,7 +49,7 @@ fn the_shipped_scenarios_hold_for_a_receiver_in_python_run_after_run() {
     }
 
     let receiver = start("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
-    let output = check(&receiver, "failures/forged.yaml");
+    let output = check(&receiver, "signed/forged.yaml");
     assert_eq!(output.code, Some(4), "{}", output.stdout);
     // Without the signature that it asks for, a good event is refused too.
     check(&receiver, "accepted-once.yaml").expect(1);

@@ -15,10 +15,10 @@ fn the_documented_example_has_the_shape_and_contradicts_itself() {
     let output = folder.run(&["validate", "example.json"]).expect(1);
     assert_eq!(output.stdout.lines().count(), 11, "{}", output.stdout);
     assert_eq!(output.stderr, "1 event: 1 with 11 findings\n");
-    insta::assert_snapshot!(output.stdout.lines().next().unwrap(), @"example.json:1:1: event 1: id.event-uuid (documented): /eventId: found evt_01234567890abcdef, expected a UUID");
+    insta::assert_snapshot!(output.stdout.lines().next().unwrap(), @"example.json:2:14: event 1: id.event-uuid (documented): /eventId: found evt_01234567890abcdef, expected a UUID");
 
     let output = folder.run(&["validate", "--json", "example.json"]).expect(1);
-    insta::assert_snapshot!(output.json_lines()[2], @r#"{"file":"example.json","event":1,"line":1,"rule":"time.message","strength":"inferred","pointer":"/payload/transcripts/0/messages","innerPointer":"/0/timestamp","found":"2026-01-26T12:45:37.578Z","expected":"a time from 2023-01-01T12:00:00.000Z to 2023-01-01T12:00:00.000Z"}"#);
+    insta::assert_snapshot!(output.json_lines()[2], @r#"{"file":"example.json","event":1,"line":1,"rule":"time.message","strength":"inferred","pointer":"/payload/transcripts/0/messages","innerPointer":"/0/timestamp","found":"2026-01-26T12:45:37.578Z","expected":"a time from 2023-01-01T12:00:00.000Z to 2023-01-01T12:00:00.000Z","place":{"line":59,"column":21,"offset":2237}}"#);
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn bytes_that_are_no_event_are_findings_with_a_place_and_never_a_panic() {
     deep.json:1:128: event 1: json.depth (inferred): the whole event: found a 128th level of nesting, expected at most 127
     twice.json:2:17: event 1: json.duplicate-key (inferred): /eventId: found the key a second time; most parsers keep the last, some the first, expected one value for the key
     digits.json:121:20: event 1: json.number (inferred): /payload/conversationCost/totalCost: found 123456789012345678901234567890, which most parsers read as 1.2345678901234568e29, expected a number that a double-precision float holds
-    digits.json:1:1: event 1: shape.range (evidenced): /payload/conversationCost/totalCost: found 1.2345678901234568e+29, expected a number from -1000000000000000 to 1000000000000000
+    digits.json:121:20: event 1: shape.range (evidenced): /payload/conversationCost/totalCost: found 1.2345678901234568e+29, expected a number from -1000000000000000 to 1000000000000000
     huge.json:121:24: event 1: json.syntax (documented): the whole event: found a syntax error (number out of range), expected one complete JSON text
     text.json:1:1: event 1: json.syntax (documented): the whole event: found a syntax error (expected value), expected one complete JSON text
     escape.json:1:13: event 1: json.syntax (documented): the whole event: found a syntax error (control character (\u0000-\u001F) found while parsing a string), expected one complete JSON text

@@ -116,10 +116,26 @@ fn offset_of(text: &str, error: &serde_json::Error) -> usize {
     if error.is_eof() { text.len() } else { offset.min(text.len()) }
 }
 
+/// Returns the place of what a pointer leads to in a JSON text, or of the nearest value around it.
+pub(crate) fn locate(bytes: &[u8], pointer: &str) -> Option<Place> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let bare = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut wanted = pointer;
+    loop {
+        let mut walk =
+            Walk { text: bare, at: 0, doubts: Vec::new(), wanted: Some(wanted), start: None };
+        walk.value(&At::Root);
+        if let Some(start) = walk.start {
+            return Some(place_of(bytes, text.len() - bare.len() + start));
+        }
+        wanted = wanted.rsplit_once('/')?.0;
+    }
+}
+
 /// Walks a text that is known to be JSON and reports duplicate keys and numbers that lose digits, each
 /// with its byte.
 fn doubts(text: &str) -> Vec<(Finding, usize)> {
-    let mut walk = Walk { text, at: 0, doubts: Vec::new() };
+    let mut walk = Walk { text, at: 0, doubts: Vec::new(), wanted: None, start: None };
     walk.value(&At::Root);
     walk.doubts
 }
@@ -129,11 +145,18 @@ struct Walk<'a> {
     text: &'a str,
     at: usize,
     doubts: Vec<(Finding, usize)>,
+    /// The pointer whose value is looked for, and where it was found.
+    wanted: Option<&'a str>,
+    start: Option<usize>,
 }
 
 impl<'a> Walk<'a> {
     fn value(&mut self, at: &At<'_>) {
-        match self.next_byte() {
+        let first = self.next_byte();
+        if self.wanted.is_some_and(|wanted| at.to_string() == wanted) {
+            self.start = Some(self.at);
+        }
+        match first {
             b'{' => self.object(at),
             b'[' => self.array(at),
             b'"' => {

@@ -26,7 +26,7 @@ pub struct Finding {
     pub found: String,
     /// What should.
     pub expected: String,
-    /// Where in the bytes, when the finding is about the bytes.
+    /// Where in the bytes; what is missing is placed at the value that should hold it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
 }

@@ -136,7 +136,7 @@ impl Shape {
             if !keys.contains_key(name) {
                 let strength = self.properties.get(name).map_or(Strength::Evidenced, |key| key.1);
                 let pointer = At::Key(at, name).to_string();
-                let finding = Finding::new(Rule::ShapeRequired, pointer, "no such key", "the key");
+                let finding = Finding::new(Rule::ShapeRequired, pointer, "nothing", "this key");
                 out.push(finding.with_strength(strength));
             }
         }
@@ -239,7 +239,7 @@ mod tests {
     fn each_shape_rule_names_the_place_and_what_was_expected() {
         insta::assert_snapshot!(with("/payload/transcript", json!(7)), @"shape.type (evidenced) /payload/transcript: found 7, expected string or null");
         insta::assert_snapshot!(with("/payload", json!([])), @"shape.type (documented) /payload: found [], expected object");
-        insta::assert_snapshot!(with("/payload", json!({})), @"shape.required (evidenced) /payload/id: found no such key, expected the key");
+        insta::assert_snapshot!(with("/payload", json!({})), @"shape.required (evidenced) /payload/id: found nothing, expected this key");
         insta::assert_snapshot!(with("/eventId", json!("")), @r#"shape.empty (documented) /eventId: found "", expected a text"#);
         insta::assert_snapshot!(with("/eventType", json!("ping")), @r#"shape.event-type (documented) /eventType: found "ping", expected conversation.completed or conversation.analysisCompleted"#);
         insta::assert_snapshot!(with("/payload/createdAt", json!("2023-01-01")), @r#"shape.timestamp (evidenced) /payload/createdAt: found "2023-01-01", expected a time like 2023-01-01T12:00:00.000Z"#);
@@ -248,8 +248,8 @@ mod tests {
         insta::assert_snapshot!(with("/payload/dynamicVariables", json!("{oops")), @r#"shape.inner-json (documented) /payload/dynamicVariables: found "{oops" (key must be a string at line 1 column 2), expected JSON text"#);
         insta::assert_snapshot!(with("/payload/dynamicVariables", json!("[]")), @"shape.type (documented) /payload/dynamicVariables › : found [], expected object");
         insta::assert_snapshot!(with("/payload/transcripts/1/messages", json!("[{\"message\":null}]")), @"
-        shape.required (evidenced) /payload/transcripts/1/messages › /0/messageType: found no such key, expected the key
-        shape.required (evidenced) /payload/transcripts/1/messages › /0/timestamp: found no such key, expected the key
+        shape.required (evidenced) /payload/transcripts/1/messages › /0/messageType: found nothing, expected this key
+        shape.required (evidenced) /payload/transcripts/1/messages › /0/timestamp: found nothing, expected this key
         shape.type (evidenced) /payload/transcripts/1/messages › /0/message: found null, expected string
         ");
         insta::assert_snapshot!(said(&json!("{}")), @r#"shape.type (documented) : found "{}", expected object"#);

@@ -3,6 +3,8 @@
 //! A recipe and an index come in, a [`Call`] goes out that holds together because each of its facts
 //! follows from those before it; [`crate::written`] then writes it down as an event.
 
+use std::borrow::Cow;
+
 use jiff::civil::DateTime;
 use ringback_event::Field;
 use uuid::Uuid;
@@ -11,11 +13,11 @@ use crate::Recipe;
 use crate::archetype::{Answer, Archetype, Channel, Ending, Outcome, Plan};
 use crate::chance::{Chance, Purpose};
 use crate::library::{Dialogue, Domain, Formats, Library, Locale, VariableKind};
-use crate::line::Line;
+use crate::line::{Line, NAME};
 use crate::price::Charge;
 use crate::profile::{IdStyle, KEYS, Key, Presence, Profile};
 use crate::script::{self, Beat, Mark, Speaker};
-use crate::world::{self, Agent, Customer, DAY, World};
+use crate::world::{self, Agent, CUSTOMERS, Customer, DAY, World};
 
 /// One call, as it happened. Times are milliseconds since 1970.
 #[derive(Debug)]
@@ -34,7 +36,7 @@ pub(crate) struct Call {
     /// The fill of each slot of a line: the shared ones, then the domain's variables.
     pub(crate) values: Vec<String>,
     /// `dynamicVariables`, in order.
-    pub(crate) variables: Vec<(String, Scalar)>,
+    pub(crate) variables: Vec<(Cow<'static, str>, Scalar)>,
     pub(crate) turns: Vec<Turn>,
     pub(crate) times: Times,
     pub(crate) transfer: Option<Transfer>,
@@ -47,6 +49,8 @@ pub(crate) struct Call {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Scalar {
     Text(String),
+    /// The text that fills this slot.
+    Slot(usize),
     /// Written as it stands: JSON text, such as a number.
     Json(String),
 }
@@ -127,8 +131,9 @@ impl Blanks {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Blanks([Blank; KEYS]);
 
+/// What is left of one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Blank {
+pub(crate) enum Blank {
     No,
     Null,
     Absent,
@@ -144,9 +149,14 @@ impl Blanks {
         }))
     }
 
+    /// Returns what is left of a key.
+    pub(crate) fn state(&self, key: Key) -> Blank {
+        self.0[key as usize]
+    }
+
     /// Returns what a key holds.
     pub(crate) fn of<T>(&self, key: Key, field: Field<T>) -> Field<T> {
-        match self.0[key as usize] {
+        match self.state(key) {
             Blank::No => field,
             Blank::Null => Field::Null,
             Blank::Absent => Field::Absent,
@@ -160,24 +170,19 @@ impl Call {
         let library = Library::embedded();
         let epoch = recipe.epoch.map(ringback_event::Timestamp::as_millisecond);
         let world = World::new(recipe.seed, epoch);
-        let mut chance = Chance::new(recipe.seed, Purpose::Story, index);
-
+        let (cast, mut chance) = Cast::of(recipe, index);
+        let Cast { plan, place, agent: first, customer, campaign } = cast;
         let profile = &*recipe.profile;
-        let drawn = chance.weighted(profile.archetypes.iter().copied());
-        let archetype = recipe.archetype.unwrap_or(Archetype::ALL[drawn]);
-        let plan = Plan::draw(archetype, &mut chance);
-        let place = place(library, profile, &mut chance);
         let (domain, locale) = (&library.domains[place.0], &library.locales[place.1]);
-        let first = chance.below(4);
         let agent = Agent::new(&world, profile, place, first);
         let colleague = plan.hands_over.then(|| Agent::new(&world, profile, place, first + 4));
         let customer = (!plan.is_anonymous).then(|| {
-            let customer = Customer::draw(&world, &agent, locale, &mut chance);
+            let customer = Customer::new(&world, &agent, locale, customer);
             Customer { do_not_disturb: customer.do_not_disturb || plan.do_not_disturb, ..customer }
         });
 
         let created = world.arrival(index, &mut chance);
-        let campaign = plan.has_campaign.then(|| agent.campaign(&world, created, chance.below(3)));
+        let campaign = plan.has_campaign.then(|| agent.campaign(&world, created, campaign));
         let has_flow = plan.has_flow.then_some(agent.flow);
 
         let blanks = Blanks::draw(profile, &mut chance);
@@ -226,6 +231,58 @@ impl Call {
     }
 }
 
+/// Who takes part in a call, and what is fixed about it.
+#[derive(Debug, Clone, Copy)]
+struct Cast {
+    plan: Plan,
+    /// The indexes of the domain and the locale.
+    place: (usize, usize),
+    /// Numbers of the agent, of the customer among the agent's, and of the agent's campaign.
+    agent: u64,
+    customer: u64,
+    campaign: u64,
+}
+
+impl Cast {
+    /// A customer whom a campaign did not reach is called again so many calls later.
+    const RETRY: u64 = 60;
+    /// And after so many attempts no more.
+    const ATTEMPTS: u64 = 3;
+
+    /// Draws the cast of call `index`; the rest of its story follows in the same stream.
+    fn of(recipe: &Recipe, index: u64) -> (Self, Chance) {
+        let (mut cast, chance) = Self::draw(recipe, index);
+        // Each earlier attempt is drawn again: nothing is kept from call to call.
+        for attempt in 1..=(index / Self::RETRY) % Self::ATTEMPTS {
+            let before = Self::draw(recipe, index - Self::RETRY * attempt).0;
+            if !cast.plan.has_campaign || !before.is_missed() {
+                break;
+            }
+            let Self { place, agent, customer, campaign, .. } = before;
+            cast = Self { place, agent, customer, campaign, ..cast };
+        }
+        (cast, chance)
+    }
+
+    fn draw(recipe: &Recipe, index: u64) -> (Self, Chance) {
+        let profile = &*recipe.profile;
+        let mut chance = Chance::new(recipe.seed, Purpose::Story, index);
+        let drawn = chance.weighted(profile.archetypes.iter().copied());
+        let archetype = recipe.archetype.unwrap_or(Archetype::ALL[drawn]);
+        let plan = Plan::draw(archetype, &mut chance);
+        let place = place(Library::embedded(), profile, &mut chance);
+        let agent = chance.below(4);
+        let customer = chance.below(CUSTOMERS);
+        let campaign = chance.below(3);
+        (Self { plan, place, agent, customer, campaign }, chance)
+    }
+
+    /// Tells whether a campaign did not reach its customer.
+    fn is_missed(&self) -> bool {
+        self.plan.has_campaign && self.plan.answer == Answer::Nobody
+    }
+}
+
 /// Draws the domain, and one of the locales that it speaks.
 fn place(library: &Library, profile: &Profile, chance: &mut Chance) -> (usize, usize) {
     let domain = chance.weighted(profile.domains.iter().copied());
@@ -253,7 +310,7 @@ impl Draft {
         agent: &Agent,
         colleague: Option<&Agent>,
         company: &str,
-    ) -> (Vec<String>, Vec<(String, Scalar)>) {
+    ) -> (Vec<String>, Vec<(Cow<'static, str>, Scalar)>) {
         let stranger = &self.locale.names.stranger;
         let name = customer.and_then(|customer| customer.name.as_ref());
         let address = customer.map_or(stranger, |customer| &customer.address);
@@ -264,25 +321,26 @@ impl Draft {
             colleague.map_or(agent.name, |colleague| colleague.name).to_owned(),
             company.to_owned(),
         ];
-        let variables = name.map(|name| ("customerName".to_owned(), Scalar::Text(name.clone())));
+        let variables = name.map(|_| ("customerName".into(), Scalar::Slot(NAME)));
         (values, variables.into_iter().collect())
     }
 
     /// Draws the domain's variables: how a line speaks of each, and how `dynamicVariables` holds it.
     fn facts(
         &mut self,
-        domain: &Domain,
+        domain: &'static Domain,
         dialogue: &Dialogue,
         created: i64,
         values: &mut Vec<String>,
-        variables: &mut Vec<(String, Scalar)>,
+        variables: &mut Vec<(Cow<'static, str>, Scalar)>,
     ) {
         let formats = &self.locale.formats;
         for (index, variable) in domain.variables.iter().enumerate() {
             let chance = &mut self.chance;
+            let slot = Scalar::Slot(values.len());
             let (spoken, held) = match &variable.kind {
-                VariableKind::Pattern(pattern) => both(reference(pattern, chance)),
-                VariableKind::Choice => both(chance.pick(&dialogue.choices[index]).clone()),
+                VariableKind::Pattern(pattern) => (reference(pattern, chance), slot),
+                VariableKind::Choice => (chance.pick(&dialogue.choices[index]).clone(), slot),
                 VariableKind::Days(low, high) => {
                     let date = civil(created + chance.between(*low, *high) * DAY);
                     (formats.date(date), Scalar::Text(date.date().to_string()))
@@ -302,7 +360,7 @@ impl Draft {
                 }
             };
             values.push(spoken);
-            variables.push((variable.name.clone(), held));
+            variables.push((variable.name.as_str().into(), held));
         }
     }
 
@@ -332,11 +390,12 @@ impl Draft {
             _ => milliseconds(self.chance.lognormal(self.talk.0, self.talk.1)),
         };
         let is_named = call.customer.as_ref().is_some_and(|customer| customer.name.is_some());
+        let lengths: Vec<_> = call.values.iter().map(|value| value.chars().count()).collect();
         let scene = script::Scene {
             plan: self.plan,
             locale: self.locale,
             dialogue,
-            values: &call.values,
+            lengths: &lengths,
             is_named,
         };
         let script = script::write(&scene, talk - (agent_join - user_join), &mut self.chance);
@@ -462,10 +521,6 @@ fn seconds(milliseconds: i64) -> i64 {
 #[expect(clippy::cast_possible_truncation, reason = "floored, and far from the ends of i64")]
 pub(crate) fn milliseconds(length: f64) -> i64 {
     length.clamp(0.0, 1e9) as i64
-}
-
-fn both(text: String) -> (String, Scalar) {
-    (text.clone(), Scalar::Text(text))
 }
 
 /// Draws a reference such as an order number.

@@ -24,6 +24,7 @@ mod analysis;
 mod archetype;
 mod call;
 mod chance;
+mod direct;
 mod library;
 mod like;
 mod line;
@@ -86,8 +87,28 @@ pub fn event(recipe: &Recipe, index: u64) -> Event {
 
 /// Makes one event as compact JSON, without a line feed at its end.
 pub fn bytes(recipe: &Recipe, index: u64) -> Vec<u8> {
-    serde_json::to_vec(&event(recipe, index))
-        .unwrap_or_else(|error| unreachable!("an event is JSON: {error}"))
+    let mut out = Vec::with_capacity(EVENT_BYTES);
+    write(recipe, index, &mut out);
+    out
+}
+
+/// What most events fit into.
+const EVENT_BYTES: usize = 12 * 1024;
+
+/// Appends one event to a buffer, as [`bytes`] makes it; whoever makes many of them keeps the buffer.
+pub fn write(recipe: &Recipe, index: u64, out: &mut Vec<u8>) {
+    let call = Call::simulate(recipe, index);
+    direct::write(&call, Chance::new(recipe.identity, Purpose::Identity, index), out);
+}
+
+/// Returns the names of the languages that people speak, such as `en`.
+pub fn locales() -> impl Iterator<Item = &'static str> {
+    profile::names("locales").into_iter()
+}
+
+/// Returns the names of the trades that calls are about, such as `support`.
+pub fn domains() -> impl Iterator<Item = &'static str> {
+    profile::names("domains").into_iter()
 }
 
 /// Returns the name that is nearest to one that is not known.

@@ -30,6 +30,8 @@ pub(crate) enum LineError {
 /// The slots of every line, before those of the domain.
 const SHARED: [&str; 5] = ["customer", "name", "agent", "colleague", "company"];
 
+/// The number of the customer's full name.
+pub(crate) const NAME: usize = 1;
 const AGENT: usize = 2;
 const COLLEAGUE: usize = 3;
 
@@ -86,11 +88,11 @@ impl Line {
         self.pieces.iter().any(|piece| matches!(piece, Piece::Slot(number) if slots(*number)))
     }
 
-    /// Counts the characters of the line once it is filled.
-    pub(crate) fn characters(&self, values: &[String]) -> usize {
+    /// Counts the characters of the line once it is filled with values of these lengths.
+    pub(crate) fn characters(&self, lengths: &[usize]) -> usize {
         let of_slot = |piece: &Piece| match piece {
             Piece::Text(_) => 0,
-            Piece::Slot(number) => values.get(*number).map_or(0, |value| value.chars().count()),
+            Piece::Slot(number) => lengths.get(*number).copied().unwrap_or(0),
         };
         self.characters + self.pieces.iter().map(of_slot).sum::<usize>()
     }
@@ -124,7 +126,8 @@ mod tests {
         let mut out = String::new();
         line.fill(&values, false, &mut out);
         assert_eq!(out, "A lamp for Zoë.");
-        assert_eq!(line.characters(&values), 15);
+        let lengths: Vec<_> = values.iter().map(|value| value.chars().count()).collect();
+        assert_eq!(line.characters(&lengths), 15);
     }
 
     #[test]

@@ -174,7 +174,6 @@ pub enum ProfileError {
 #[serde(deny_unknown_fields)]
 struct ProfileFile {
     #[serde(default)]
-    #[expect(dead_code, reason = "for people, and for the list of shipped profiles")]
     description: String,
     archetypes: Option<BTreeMap<String, i64>>,
     locales: Option<BTreeMap<String, i64>>,
@@ -265,6 +264,14 @@ impl Profile {
         library::files("profiles/")
     }
 
+    /// Returns the shipped profiles: name and what they are.
+    pub fn shipped_with_descriptions() -> impl Iterator<Item = (&'static str, String)> {
+        Self::shipped().map(|(name, text)| {
+            let file = toml::from_str::<ProfileFile>(text);
+            (name, file.map(|file| file.description).unwrap_or_default())
+        })
+    }
+
     /// Reads a shipped profile by its name.
     ///
     /// # Errors
@@ -295,7 +302,9 @@ impl Profile {
             let _ = writeln!(out, "[{table}]");
             for (name, weight) in names(table).iter().zip(weights) {
                 if *weight > 0 {
-                    let _ = writeln!(out, "{name:?} = {weight}");
+                    // A model's name has a slash, and must be quoted.
+                    let quote = if name.contains('/') { "\"" } else { "" };
+                    let _ = writeln!(out, "{quote}{name}{quote} = {weight}");
                 }
             }
             out.push('\n');

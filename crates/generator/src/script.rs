@@ -16,8 +16,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) plan: Plan,
     pub(crate) locale: &'static Locale,
     pub(crate) dialogue: &'static Dialogue,
-    /// The fill of each slot of a line.
-    pub(crate) values: &'a [String],
+    /// The characters of the fill of each slot of a line.
+    pub(crate) lengths: &'a [usize],
     /// Whether the customer's name is known.
     pub(crate) is_named: bool,
 }
@@ -90,7 +90,7 @@ impl Writer<'_> {
     /// Says one of some lines.
     fn say(&mut self, speaker: Speaker, lines: &'static [Line]) {
         let line = self.chance.pick(lines);
-        let characters = i64::try_from(line.characters(self.scene.values)).unwrap_or(0);
+        let characters = i64::try_from(line.characters(self.scene.lengths)).unwrap_or(0);
         let is_chat = self.scene.plan.channel == Channel::Chat;
         let chance = &mut *self.chance;
         let (gap, length) = match (speaker, is_chat) {

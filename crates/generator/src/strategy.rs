@@ -45,7 +45,7 @@ use crate::mutation::{Effect, Mutation, apply_all, mutations};
 use crate::price::Price;
 use crate::profile::IdStyle;
 use crate::script::Speaker;
-use crate::world::{Agent, Customer};
+use crate::world::{Agent, Customer, Metadata};
 use crate::written;
 
 /// One event, drawn; its ids are given apart.
@@ -193,7 +193,7 @@ pub fn invalid() -> impl Strategy<Value = Case> {
         .collect();
     (valid(), select(breaking).no_shrink())
         .prop_map(|(case, mutation)| Case { mutations: vec![mutation.clone()], ..case })
-        .prop_filter("the event has no such place", |case| case.is_as_broken_as_said())
+        .prop_filter("the event has no such place", Case::is_as_broken_as_said)
 }
 
 fn is_large(effect: &Effect) -> bool {
@@ -503,7 +503,7 @@ impl Knobs {
             variables: self
                 .variables
                 .iter()
-                .map(|(name, value)| (name.clone(), Scalar::Json(value.to_string())))
+                .map(|(name, value)| (name.clone().into(), Scalar::Json(value.to_string())))
                 .collect(),
             turns,
             times,
@@ -563,7 +563,7 @@ fn customer(person: &Person, id: Uuid, start: i64) -> Customer {
         identifier: person.identifier.clone(),
         priority: person.priority,
         do_not_disturb: person.do_not_disturb,
-        metadata: person.metadata.clone(),
+        metadata: Metadata::Other(person.metadata.clone()),
         created: start,
         updated: start,
     }

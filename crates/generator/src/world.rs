@@ -6,7 +6,7 @@
 use fake::Fake;
 use fake::faker::name::raw::{FirstName, LastName};
 use fake::locales::{AR_SA, DE_DE, EN, FR_FR, JA_JP, PT_BR};
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::chance::{Chance, Purpose};
@@ -26,7 +26,7 @@ const DAYS: u64 = 3_650;
 const FIRST_EPOCH: i64 = 1_736_121_600_000;
 
 /// Customers of each agent.
-const CUSTOMERS: u64 = 4_000;
+pub(crate) const CUSTOMERS: u64 = 400;
 
 /// Calls in each hour of a day (UTC), out of a thousand: little at night, one peak before noon and a
 /// lower one in the afternoon, the shape that Brown et al. found in a bank's call centre ("Statistical
@@ -152,20 +152,19 @@ pub(crate) struct Customer {
     pub(crate) identifier: String,
     pub(crate) priority: i64,
     pub(crate) do_not_disturb: bool,
-    pub(crate) metadata: Value,
+    pub(crate) metadata: Metadata,
     pub(crate) created: i64,
     pub(crate) updated: i64,
 }
 
 impl Customer {
-    /// Draws one of the agent's customers.
-    pub(crate) fn draw(world: &World, agent: &Agent, locale: &Locale, story: &mut Chance) -> Self {
-        let number = agent.number * CUSTOMERS + story.below(CUSTOMERS);
+    /// Draws customer `number` of an agent.
+    pub(crate) fn new(world: &World, agent: &Agent, locale: &'static Locale, number: u64) -> Self {
+        let number = agent.number * CUSTOMERS + number;
         let mut chance = Chance::new(world.seed, Purpose::Customer, number);
         let (given, family) = names(&locale.names, &mut chance);
-        let write = |form: &str| form.replace("{given}", &given).replace("{family}", &family);
         let is_named = chance.permille(985);
-        let handle = handle(&given, &family, number);
+        let handle = handle(given, family, number);
         let mail = chance.pick(&locale.phones.email_domains);
         let email = format!("{handle}@{mail}");
         let identifier = match chance.below(4) {
@@ -176,9 +175,9 @@ impl Customer {
         let created = world.epoch - chance.between(1, 400 * DAY);
         Self {
             id: chance.uuid(),
-            name: is_named.then(|| write(&locale.names.full)),
+            name: is_named.then(|| named(&locale.names.full, given, family)),
             address: if is_named {
-                write(&locale.names.address)
+                named(&locale.names.address, given, family)
             } else {
                 locale.names.stranger.clone()
             },
@@ -187,30 +186,88 @@ impl Customer {
             identifier,
             priority: if chance.permille(700) { 5 } else { chance.between(0, 9) },
             do_not_disturb: chance.permille(20),
-            metadata: metadata(&mut chance),
+            metadata: Metadata::draw(&mut chance),
             created,
             updated: created + chance.between(0, world.epoch - created),
         }
     }
 }
 
-/// Draws what a workspace stores with a customer: any JSON.
-fn metadata(chance: &mut Chance) -> Value {
-    let plan = *chance.pick(&["basic", "plus", "premium", "business"]);
-    let since = chance.between(2015, 2024);
-    match chance.below(20) {
-        0 | 1 => Value::Null,
-        2 => json!(plan),
-        3 => json!(since),
-        4 => json!(chance.permille(500)),
-        5..=9 => json!({ "plan": plan }),
-        10 => json!({}),
-        11..=13 => json!({ "plan": plan, "tags": ["newsletter", "vip"], "since": since }),
-        _ => json!({ "plan": plan, "since": since, "consent": { "recording": true } }),
+/// What a workspace stores with a customer: any JSON.
+#[derive(Debug, Clone)]
+pub(crate) enum Metadata {
+    /// One of the forms below, as JSON text.
+    Drawn(MetadataForm, &'static str, i64),
+    /// Any other.
+    Other(Value),
+}
+
+/// The forms that a drawn one has.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum MetadataForm {
+    Null,
+    Plan,
+    Since,
+    IsOld,
+    Object,
+    Empty,
+    Tagged,
+    Nested,
+}
+
+impl Metadata {
+    fn draw(chance: &mut Chance) -> Self {
+        let plan = *chance.pick(&["basic", "plus", "premium", "business"]);
+        let since = chance.between(2015, 2024);
+        let form = match chance.below(20) {
+            0 | 1 => MetadataForm::Null,
+            2 => MetadataForm::Plan,
+            3 => MetadataForm::Since,
+            4 => MetadataForm::IsOld,
+            5..=9 => MetadataForm::Object,
+            10 => MetadataForm::Empty,
+            11..=13 => MetadataForm::Tagged,
+            _ => MetadataForm::Nested,
+        };
+        Self::Drawn(form, plan, since)
+    }
+
+    /// Writes it as compact JSON.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        use std::io::Write as _;
+        // Into memory, which does not fail.
+        let _ = match self {
+            Self::Other(value) => write!(out, "{value}"),
+            Self::Drawn(form, plan, since) => match form {
+                MetadataForm::Null => write!(out, "null"),
+                MetadataForm::Plan => write!(out, "\"{plan}\""),
+                MetadataForm::Since => write!(out, "{since}"),
+                MetadataForm::IsOld => write!(out, "{}", *since < 2020),
+                MetadataForm::Object => write!(out, "{{\"plan\":\"{plan}\"}}"),
+                MetadataForm::Empty => write!(out, "{{}}"),
+                MetadataForm::Tagged => write!(
+                    out,
+                    "{{\"plan\":\"{plan}\",\"tags\":[\"newsletter\",\"vip\"],\"since\":{since}}}"
+                ),
+                MetadataForm::Nested => write!(
+                    out,
+                    "{{\"plan\":\"{plan}\",\"since\":{since},\"consent\":{{\"recording\":true}}}}"
+                ),
+            },
+        };
+    }
+
+    pub(crate) fn value(&self) -> Value {
+        if let Self::Other(value) = self {
+            return value.clone();
+        }
+        let mut text = Vec::new();
+        self.write(&mut text);
+        serde_json::from_slice(&text).unwrap_or_default()
     }
 }
 
-fn names(names: &Names, chance: &mut Chance) -> (String, String) {
+fn names(names: &'static Names, chance: &mut Chance) -> (&'static str, &'static str) {
     macro_rules! fake_names {
         ($locale:expr) => {
             (
@@ -226,8 +283,22 @@ fn names(names: &Names, chance: &mut Chance) -> (String, String) {
         Some(FakeLocale::PtBr) => fake_names!(PT_BR),
         Some(FakeLocale::ArSa) => fake_names!(AR_SA),
         Some(FakeLocale::JaJp) => fake_names!(JA_JP),
-        None => (chance.pick(&names.given).clone(), chance.pick(&names.family).clone()),
+        None => (chance.pick(&names.given), chance.pick(&names.family)),
     }
+}
+
+/// Fills `{given}` and `{family}`.
+fn named(form: &str, given: &str, family: &str) -> String {
+    let mut out = String::with_capacity(form.len() + given.len() + family.len());
+    let mut rest = form;
+    while let Some((before, after)) = rest.split_once('{') {
+        out.push_str(before);
+        let (slot, after) = after.split_once('}').unwrap_or((after, ""));
+        out.push_str(if slot == "given" { given } else { family });
+        rest = after;
+    }
+    out.push_str(rest);
+    out
 }
 
 /// Returns the part of an address before the `@`: the name in ASCII where it has one, and the number

@@ -47,21 +47,21 @@ fn time(milliseconds: i64) -> Timestamp {
 
 /// The prefixes of ids in the documented example, by what the id names. Flows and segments are not
 /// shown there: theirs are ours.
-mod prefix {
-    pub(super) const EVENT: &str = "evt_";
-    pub(super) const CONVERSATION: &str = "conv_";
-    pub(super) const PHONE: &str = "phone_";
-    pub(super) const AGENT: &str = "agent_";
-    pub(super) const FLOW: &str = "flow_";
-    pub(super) const WORKSPACE: &str = "ws_";
-    pub(super) const CUSTOMER: &str = "cust_";
-    pub(super) const CAMPAIGN: &str = "camp_";
-    pub(super) const RUN: &str = "run_";
-    pub(super) const TRANSCRIPT: &str = "t_";
-    pub(super) const PART: &str = "ca_";
-    pub(super) const USER: &str = "cu_";
-    pub(super) const TRANSFER: &str = "ct_";
-    pub(super) const SEGMENT: &str = "seg_";
+pub(crate) mod prefix {
+    pub(crate) const EVENT: &str = "evt_";
+    pub(crate) const CONVERSATION: &str = "conv_";
+    pub(crate) const PHONE: &str = "phone_";
+    pub(crate) const AGENT: &str = "agent_";
+    pub(crate) const FLOW: &str = "flow_";
+    pub(crate) const WORKSPACE: &str = "ws_";
+    pub(crate) const CUSTOMER: &str = "cust_";
+    pub(crate) const CAMPAIGN: &str = "camp_";
+    pub(crate) const RUN: &str = "run_";
+    pub(crate) const TRANSCRIPT: &str = "t_";
+    pub(crate) const PART: &str = "ca_";
+    pub(crate) const USER: &str = "cu_";
+    pub(crate) const TRANSFER: &str = "ct_";
+    pub(crate) const SEGMENT: &str = "seg_";
 }
 
 /// Writes an id.
@@ -142,7 +142,7 @@ impl Writer<'_> {
             transfer_end_time: transfer.map(|transfer| time(transfer.end)).into(),
             transfer_user_join_time: transfer.and_then(|it| it.user_join).map(time).into(),
             transfer_user_leave_time: transfer.and_then(|it| it.user_leave).map(time).into(),
-            transfer_status: transfer.map(|transfer| status(transfer.outcome)).into(),
+            transfer_status: transfer.map(|it| TransferStatus::from(status(it.outcome))).into(),
             customer_id: customer.map(|customer| self.id(prefix::CUSTOMER, customer.id)).into(),
             customer: self.customer().into(),
             to_phone_number: to.into(),
@@ -162,7 +162,7 @@ impl Writer<'_> {
                 Key::TelephonyStatus,
                 (is_phone && is_answered).then(|| "completed".to_owned()).into(),
             ),
-            end_reason: is_phone.then(|| end_reason(plan.ending)).into(),
+            end_reason: is_phone.then(|| EndReason::from(end_reason(plan.ending))).into(),
             recording_status: recording.into(),
             conversation_type: match plan.channel {
                 Channel::Outbound | Channel::Inbound => ConversationType::Telephony.into(),
@@ -208,9 +208,9 @@ impl Writer<'_> {
         let customer = self.call.customer.as_ref()?;
         let blanks = &self.call.blanks;
         let source = Source { method: SourceMethod::Api.into(), extra: Extra::new() };
-        let metadata = match &customer.metadata {
+        let metadata = match customer.metadata.value() {
             Value::Null => Field::Null,
-            value => Field::Value(value.clone()),
+            value => Field::Value(value),
         };
         Some(Customer {
             name: blanks.of(Key::CustomerName, customer.name.clone().into()),
@@ -342,7 +342,7 @@ impl Writer<'_> {
             transfer_user_join_time: transfer.user_join.map(time).into(),
             transfer_user_leave_time: transfer.user_leave.map(time).into(),
             transfer_destination: transfer.destination.clone().into(),
-            transfer_status: status(transfer.outcome).into(),
+            transfer_status: TransferStatus::from(status(transfer.outcome)).into(),
             created_at: time(transfer.start + 5).into(),
             updated_at: time(transfer.end + 8).into(),
             extra: Extra::new(),
@@ -357,10 +357,13 @@ impl Writer<'_> {
             if index > 0 {
                 out.push_str(comma);
             }
-            out.push_str(&Value::from(name.as_str()).to_string());
+            out.push_str(&Value::from(&**name).to_string());
             out.push_str(colon);
             match value {
                 Scalar::Text(text) => out.push_str(&Value::from(text.as_str()).to_string()),
+                Scalar::Slot(slot) => {
+                    out.push_str(&Value::from(self.call.values[*slot].as_str()).to_string());
+                }
                 Scalar::Json(text) => out.push_str(text),
             }
         }
@@ -405,24 +408,24 @@ impl Writer<'_> {
 }
 
 /// Only the connected state is shown in an example; the names of the others are ours.
-fn status(outcome: Outcome) -> TransferStatus {
+pub(crate) const fn status(outcome: Outcome) -> &'static str {
     match outcome {
-        Outcome::Connected => TransferStatus::Connected,
-        Outcome::TimedOut => TransferStatus::Other("transfer_timeout".to_owned()),
-        Outcome::Failed => TransferStatus::Other("transfer_failed".to_owned()),
+        Outcome::Connected => "transfer_connected",
+        Outcome::TimedOut => "transfer_timeout",
+        Outcome::Failed => "transfer_failed",
     }
 }
 
 /// No reason is documented for a busy line or a machine: those two names are ours.
-fn end_reason(ending: Ending) -> EndReason {
+pub(crate) const fn end_reason(ending: Ending) -> &'static str {
     match ending {
-        Ending::CustomerHangsUp | Ending::CustomerLeaves => EndReason::UserHangup,
-        Ending::AgentHangsUp => EndReason::AgentHangup,
-        Ending::Silence => EndReason::UserInactivity,
-        Ending::LineBreaks => EndReason::NetworkError,
-        Ending::TimeIsUp => EndReason::MaxDurationExceeded,
-        Ending::NoAnswer => EndReason::UserDidNotAnswer,
-        Ending::Busy => EndReason::Other("user_busy".to_owned()),
-        Ending::MessageLeft => EndReason::Other("voicemail_detected".to_owned()),
+        Ending::CustomerHangsUp | Ending::CustomerLeaves => "user_hangup",
+        Ending::AgentHangsUp => "agent_hangup",
+        Ending::Silence => "user_inactivity",
+        Ending::LineBreaks => "network_error",
+        Ending::TimeIsUp => "max_duration_exceeded",
+        Ending::NoAnswer => "user_did_not_answer",
+        Ending::Busy => "user_busy",
+        Ending::MessageLeft => "voicemail_detected",
     }
 }

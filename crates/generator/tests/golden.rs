@@ -22,30 +22,30 @@ fn version_1_makes_these_bytes() {
     let mix: Vec<u8> = (0..200).flat_map(|index| bytes(&Recipe::new(42), index)).collect();
     lines.push(format!("mix {} {:016x}", mix.len(), digest(&mix)));
     insta::assert_snapshot!(lines.join("\n"), @"
-    answered-outbound 11198 0edefaa935a55bb4
-    unanswered-outbound 1948 71f00cf67d804b61
-    inbound 11268 49026e12aa333785
-    web-chat 9241 a8bdb039be6601cc
-    transferred 11298 2358e2d015019b74
-    web-call 11090 c9f9cee46f9c6c71
-    anonymous-chat 6239 ee6d8ebb0d6450de
-    withheld-number 7647 abf342af706f8822
-    transfer-timeout 11200 4a62806edddd18f1
-    transfer-failed 11868 37679d255ef6d79f
-    handed-off 13270 0e287dc71a30a26e
-    handed-off-transferred 13431 5db42c1f82a84864
-    flow 11266 0877586de15cc114
-    inbound-flow 11336 1ea191df67ab1d25
-    user-hangup 8666 116711d7a4b77f99
-    agent-hangup 11124 d4c0c7500a1b7e5f
-    user-inactivity 9010 ff20fe0c695d9f18
-    network-error 8654 825cf596783befe4
-    max-duration 12346 1a8d070fb6291be2
-    voicemail 4471 9e85181cc600c6d5
-    busy 1938 591bae40186fd25b
-    failed 1939 c710b9ad883371c4
-    do-not-disturb 11197 c1d6170aa9f81ad5
-    recording-in-progress 11168 d773b99f6018fdd7
-    mix 1411564 63ac1a3128f3a6cc
+    answered-outbound 11242 a4f5a45ea311d449
+    unanswered-outbound 1980 361554d1016c568f
+    inbound 11287 fe0bd0c530094e5d
+    web-chat 10249 0697c4d3141bc609
+    transferred 11449 5a55d641b0fdddf1
+    web-call 11109 a33df252fa091b3b
+    anonymous-chat 10586 331b0a6df5d1d40e
+    withheld-number 10685 909a2eefc30863e7
+    transfer-timeout 11659 92cdf8f6ef37561b
+    transfer-failed 11945 04736396dc9ff229
+    handed-off 13477 49afc8017c06ca4a
+    handed-off-transferred 13404 036006a0bc8beec2
+    flow 11310 23d8aa49d6173795
+    inbound-flow 11355 dd8bc23ad003fe95
+    user-hangup 9919 ca23d9e1eb18d264
+    agent-hangup 11128 eb10601a9a52a1da
+    user-inactivity 9954 96875697eb2ce8fd
+    network-error 9910 69e0367bb32f60b4
+    max-duration 11748 0fb85d90e6cbcbca
+    voicemail 4515 14957d9b29157f60
+    busy 1970 39c46c3b61bd3dcf
+    failed 1971 8ae10627f003edcc
+    do-not-disturb 11241 8d98596664642964
+    recording-in-progress 11187 bcf6b18b579bc43f
+    mix 1417788 a0e69d9c5a2abb4b
     ");
 }

@@ -1,8 +1,10 @@
 //! What holds for every event, whatever the seed.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use ringback_event::{Event, Level, judge};
-use ringback_generator::{Archetype, Generation, Recipe, analysis, bytes, event};
+use ringback_generator::{Archetype, Generation, Profile, Recipe, analysis, bytes, event};
 
 fn recipes() -> impl Strategy<Value = Recipe> {
     (any::<u64>(), proptest::option::of(proptest::sample::select(Archetype::ALL)))
@@ -45,6 +47,17 @@ proptest! {
         let parsed: Event = serde_json::from_slice(&printed).unwrap();
         prop_assert_eq!(&parsed, &event(&recipe, index));
         prop_assert_eq!(serde_json::to_vec(&parsed).unwrap(), printed);
+    }
+
+    #[test]
+    fn the_bytes_are_those_of_the_typed_event(
+        recipe in recipes(), index in 0_u64..10_000, which in 0..7_usize,
+    ) {
+        let (name, _) = Profile::shipped().nth(which).unwrap_or(("world", ""));
+        let profile = Arc::new(Profile::named(name).unwrap());
+        let recipe = Recipe { profile, ..recipe };
+        let typed = serde_json::to_string(&event(&recipe, index)).unwrap();
+        prop_assert_eq!(String::from_utf8(bytes(&recipe, index)).unwrap(), typed);
     }
 
     #[test]

@@ -78,7 +78,7 @@ fn smallest(strategy: impl Strategy<Value = Case>, fails: impl Fn(&Case) -> bool
     let config = Config { failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, rng);
     loop {
-        let mut tree = strategy.new_tree(&mut runner).unwrap();
+        let Ok(mut tree) = strategy.new_tree(&mut runner) else { continue };
         if !fails(&tree.current()) {
             continue;
         }

@@ -31,7 +31,7 @@ pub fn text(event: &RunEvent) -> String {
         }
         RunEvent::StepFinished { verdict: Verdict::Pass, .. } => {}
         RunEvent::StepFinished { file, line, step, summary, verdict, breaches, reproduce } => {
-            let _ = writeln!(out, "{file}:{line}: step `{step}` {}: {summary}", word(*verdict));
+            let _ = writeln!(out, "{file}:{line}: step `{step}` {}: {summary}", past(*verdict));
             for breach in breaches {
                 let _ = writeln!(out, "  {}", describe(breach));
             }
@@ -129,6 +129,17 @@ const fn word(verdict: Verdict) -> &'static str {
     }
 }
 
+/// The word for something that is over.
+const fn past(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "passed",
+        Verdict::Fail => "failed",
+        Verdict::Flaky => "is flaky",
+        Verdict::Pending => "is pending",
+        Verdict::Unknown => "ended in nobody knows what",
+    }
+}
+
 /// Writes a duration with three significant digits and its unit.
 pub fn duration(ms: f64) -> String {
     match ms {
@@ -183,7 +194,7 @@ mod tests {
             reproduce: Some("curl -sS http://127.0.0.1:1/".to_owned()),
         };
         insta::assert_snapshot!(check(&event), @r"
-        scenarios/a.yaml:12: step `first` fail: HTTP 500 in 3.10 ms
+        scenarios/a.yaml:12: step `first` failed: HTTP 500 in 3.10 ms
           status: expected 2xx, found 500: \u{1b}[2J
           reproduce: curl -sS http://127.0.0.1:1/
         ");

@@ -6,6 +6,7 @@ use ringback_report::Breach;
 use ringback_scenario::{Calls, Count, Lookup, PathCheck, interpolate_text};
 
 use crate::answer::judge_body;
+use crate::steps::Trouble;
 
 /// What a wait for calls has found.
 pub(crate) struct Found {
@@ -14,34 +15,55 @@ pub(crate) struct Found {
     pub(crate) matched: Vec<Exchange>,
 }
 
-/// Waits for the calls and judges their number; says why when the step itself cannot be carried out.
+/// Waits for the calls and judges their number.
+///
+/// `is_past` tells calls that an earlier scenario has caused: a receiver that retries goes on calling
+/// after its scenario is over, and the next one must not be blamed for it.
 pub(crate) async fn judge(
     calls: &Calls,
     recording: &Recording,
     lookup: Lookup<'_>,
-) -> Result<Found, String> {
+    is_past: &impl Fn(&Exchange) -> bool,
+) -> Result<Found, Trouble> {
+    let wrong = |error: &dyn std::error::Error| Trouble::Scenario(error.to_string());
     let path = match &calls.path {
         Some(path) => {
-            let path = interpolate_text(path, lookup).map_err(|error| error.to_string())?;
-            Some(path.parse::<PathPattern>().map_err(|error| error.to_string())?)
+            let path = interpolate_text(path, lookup).map_err(|error| wrong(&error))?;
+            Some(path.parse::<PathPattern>().map_err(|error| wrong(&error))?)
         }
         None => None,
     };
     // References are resolved once: a call that matches must not depend on when it is looked at.
     let body = calls.body.iter().map(|part| {
-        let check = part.check.resolve(lookup).map_err(|error| error.to_string())?;
+        let check = part.check.resolve(lookup).map_err(|error| wrong(&error))?;
         Ok(PathCheck { path: part.path.clone(), check })
     });
-    let body = body.collect::<Result<Vec<_>, String>>()?;
+    let body = body.collect::<Result<Vec<_>, Trouble>>()?;
 
-    let matches = |exchange: &Exchange| {
+    // Why a call is not one of those that are counted; `None` for one that is.
+    let differs = |exchange: &Exchange| {
         let request = &exchange.request;
         let status = exchange.reply.as_ref().map(|reply| reply.status);
-        calls.method.as_ref().is_none_or(|method| request.method.eq_ignore_ascii_case(method))
-            && path.as_ref().is_none_or(|path| path.matches(request.path()))
-            && calls.replied.as_ref().is_none_or(|set| status.is_some_and(|it| set.contains(it)))
-            && (body.is_empty() || judge_body("body", &request.body.0, &body, lookup).is_empty())
+        if is_past(exchange) {
+            return Some("belongs to an earlier scenario".to_owned());
+        }
+        if calls.method.as_ref().is_some_and(|it| !request.method.eq_ignore_ascii_case(it)) {
+            return Some("another method".to_owned());
+        }
+        if path.as_ref().is_some_and(|path| !path.matches(request.path())) {
+            return Some("another path".to_owned());
+        }
+        if calls.replied.as_ref().is_some_and(|set| !status.is_some_and(|it| set.contains(it))) {
+            return Some("answered otherwise".to_owned());
+        }
+        if body.is_empty() {
+            return None;
+        }
+        let breaches = judge_body("body", &request.body.0, &body, lookup);
+        let first = breaches.first()?;
+        Some(format!("{}: expected {}, found {}", first.what, first.expected, first.found))
     };
+    let matches = |exchange: &Exchange| differs(exchange).is_none();
     let Count { min, max } = calls.count;
     let waited = recording.wait(matches, min..=max, calls.within, calls.quiet).await;
     let matched = waited.matched;
@@ -49,8 +71,8 @@ pub(crate) async fn judge(
         return Ok(Found { verdict: Verdict::Pass, breaches: Vec::new(), matched });
     }
     let all = recording.exchanges();
-    let others = all.iter().filter(|call| matched.iter().all(|other| other.number != call.number));
-    let others: Vec<String> = others.map(one_line).collect();
+    let other = |call: &Exchange| Some(format!("{} ({})", one_line(call), differs(call)?));
+    let others: Vec<String> = all.iter().filter_map(other).collect();
     let mut found = matched.len().to_string();
     for call in &matched {
         found.push_str(&format!("\n{}", one_line(call)));
@@ -72,8 +94,15 @@ fn describe(calls: &Calls) -> String {
     };
     let method = calls.method.as_deref().unwrap_or("any method");
     let path = calls.path.as_deref().unwrap_or("any path");
-    let replied = calls.replied.as_ref().map(|set| format!(", answered {set}"));
-    format!("{number} ({method} {path}{})", replied.unwrap_or_default())
+    let mut text = format!("{number} ({method} {path}");
+    if let Some(set) = &calls.replied {
+        text.push_str(&format!(", answered {set}"));
+    }
+    for PathCheck { path, check } in &calls.body {
+        text.push_str(&format!(", {path}: {check}"));
+    }
+    text.push(')');
+    text
 }
 
 fn one_line(call: &Exchange) -> String {

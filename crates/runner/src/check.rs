@@ -20,7 +20,7 @@ use ringback_snapshot::{
 
 use crate::scene::{self, describe};
 use crate::shelf::Shelved;
-use crate::steps::{self, Played, Product};
+use crate::steps::{self, Played, Product, Trouble};
 
 /// How to run scenarios.
 #[derive(Debug, Clone)]
@@ -61,21 +61,49 @@ pub async fn check(
         scenarios: scenarios.len(),
         identity: settings.identity,
     });
+    let mut invalid = |file: String, problems: String, on_event: &mut dyn FnMut(RunEvent)| {
+        tally.invalid += 1;
+        on_event(RunEvent::ScenarioInvalid { file, problems });
+    };
+    let mut valid = Vec::new();
     for shelved in scenarios {
         let file = shelved.scenario.display().to_string();
+        match read(&shelved.scenario, &file, settings) {
+            Ok(scenario) => valid.push((shelved, file, scenario)),
+            Err(problems) => invalid(file, problems, &mut on_event),
+        }
+    }
+    let named = |name: &String| {
+        let downstreams = valid.iter().flat_map(|(_, _, scenario)| &scenario.downstream);
+        downstreams.into_iter().any(|downstream| downstream.name == *name)
+    };
+    if let Some((name, addr)) = settings.downstream.iter().find(|(name, _)| !named(name)) {
+        let problems = format!("no scenario has a downstream `{name}`");
+        invalid(format!("--downstream {name}={addr}"), problems, &mut on_event);
+    }
+
+    // The ids of conversations that have been played, for calls that come late.
+    let mut past = Vec::new();
+    for (shelved, file, scenario) in valid {
         let begun = Instant::now();
-        let scenario = match read(&shelved.scenario, &file, settings) {
-            Ok(scenario) => scenario,
-            Err(problems) => {
+        let played = run(&file, &scenario, settings, &past, &mut on_event).await;
+        let (verdict, snapshot, error) = match played {
+            Ok(played) => {
+                let labels = played.labels.iter();
+                let fresh = labels.filter(|(_, label)| is_of_conversation(label));
+                past.extend(fresh.map(|(id, _)| id.clone()));
+                let (verdict, snapshot) =
+                    settle_snapshot(&scenario, shelved, &file, &played, settings);
+                (verdict, snapshot, None)
+            }
+            Err(Trouble::Scenario(problems)) => {
                 tally.invalid += 1;
                 on_event(RunEvent::ScenarioInvalid { file, problems });
                 continue;
             }
-        };
-        let (verdict, snapshot, error) = match run(&file, &scenario, settings, &mut on_event).await
-        {
-            Ok(played) => settle_snapshot(&scenario, shelved, &file, &played, settings),
-            Err(error) => (Verdict::Fail, SnapshotOutcome::Skipped, Some(error)),
+            Err(Trouble::Surroundings(error)) => {
+                (Verdict::Fail, SnapshotOutcome::Skipped, Some(error))
+            }
         };
         match (&snapshot, verdict, &error) {
             (_, _, Some(_)) => tally.environment += 1,
@@ -90,6 +118,11 @@ pub async fn check(
     }
     on_event(RunEvent::RunFinished(tally));
     tally
+}
+
+/// Tells whether an id is new in every run, by its label; a customer's or an agent's is not.
+fn is_of_conversation(label: &str) -> bool {
+    label.ends_with(".eventId]") || label.ends_with(".payload.id]")
 }
 
 fn read(path: &Path, file: &str, settings: &Settings) -> Result<Scenario, String> {
@@ -108,10 +141,11 @@ async fn run(
     file: &str,
     scenario: &Scenario,
     settings: &Settings,
+    past: &[String],
     on_event: &mut impl FnMut(RunEvent),
-) -> Result<Played, String> {
+) -> Result<Played, Trouble> {
     let scene = scene::set(scenario, settings).await?;
-    let played = steps::play(file, scenario, &scene, settings, on_event).await;
+    let played = steps::play(file, scenario, &scene, settings, past, on_event).await;
     scene.strike().await;
     played
 }
@@ -122,18 +156,18 @@ fn settle_snapshot(
     file: &str,
     played: &Played,
     settings: &Settings,
-) -> (Verdict, SnapshotOutcome, Option<String>) {
+) -> (Verdict, SnapshotOutcome) {
     if played.verdict != Verdict::Pass {
-        return (played.verdict, SnapshotOutcome::Skipped, None);
+        return (played.verdict, SnapshotOutcome::Skipped);
     }
     let text = render(scenario, played);
     if text.is_empty() {
-        return (Verdict::Pass, SnapshotOutcome::Empty, None);
+        return (Verdict::Pass, SnapshotOutcome::Empty);
     }
     match compare_and_write(scenario, shelved, file, text, settings) {
-        Ok(SnapshotOutcome::Same) => (Verdict::Pass, SnapshotOutcome::Same, None),
-        Ok(outcome) => (Verdict::Pending, outcome, None),
-        Err(error) => (Verdict::Fail, SnapshotOutcome::Unusable { error: describe(&error) }, None),
+        Ok(SnapshotOutcome::Same) => (Verdict::Pass, SnapshotOutcome::Same),
+        Ok(outcome) => (Verdict::Pending, outcome),
+        Err(error) => (Verdict::Fail, SnapshotOutcome::Unusable { error: describe(&error) }),
     }
 }
 

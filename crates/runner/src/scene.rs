@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use ringback_exchange::Headers;
 use ringback_recorder::{
     Answer, Config, Keep, Limits, Listener, PathPattern, Recording, Room, Route, Script,
-    ScriptedReply,
+    ScriptedReply, StartError,
 };
 use ringback_sample::Sample;
 use ringback_scenario::{Downstream, Scenario, interpolate_text};
@@ -15,6 +15,7 @@ use ringback_signature::Secret;
 use url::Url;
 
 use crate::check::Settings;
+use crate::steps::Trouble;
 
 /// A port of this machine that the system chooses.
 const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -31,9 +32,9 @@ pub(crate) struct Scene {
     sample: Option<Sample>,
 }
 
-/// Sets the scene; says why when it cannot be set.
-pub(crate) async fn set(scenario: &Scenario, settings: &Settings) -> Result<Scene, String> {
-    let secret = secret(scenario, settings)?;
+/// Sets the scene.
+pub(crate) async fn set(scenario: &Scenario, settings: &Settings) -> Result<Scene, Trouble> {
+    let secret = secret(scenario, settings).map_err(Trouble::Scenario)?;
     let mut listeners = Vec::new();
     let mut recordings = HashMap::new();
     let mut crm = None;
@@ -41,7 +42,8 @@ pub(crate) async fn set(scenario: &Scenario, settings: &Settings) -> Result<Scen
         let recording = Recording::new(Room::STANDARD);
         let listener = listen(downstream, recording.clone(), settings).await?;
         if downstream.name == CRM {
-            crm = Some(Url::parse(&listener.url()).map_err(|error| error.to_string())?);
+            let url = Url::parse(&listener.url());
+            crm = Some(url.map_err(|error| Trouble::Surroundings(describe(&error)))?);
         }
         recordings.insert(downstream.name.clone(), recording);
         listeners.push(listener);
@@ -63,11 +65,12 @@ pub(crate) async fn set(scenario: &Scenario, settings: &Settings) -> Result<Scen
                 now_s: settings.now_s,
             };
             let sample = Sample::start(ANY_PORT, config).await;
-            let sample = sample.map_err(|error| describe(&error))?;
+            let sample = sample.map_err(|error| Trouble::Surroundings(describe(&error)))?;
             (sample.url(), Some(sample))
         }
     };
-    let target = Target::new(&url, &options).await.map_err(|error| describe(&error))?;
+    let target = Target::new(&url, &options).await;
+    let target = target.map_err(|error| Trouble::Surroundings(describe(&error)))?;
     Ok(Scene { target, secret, recordings, listeners, sample })
 }
 
@@ -98,32 +101,30 @@ async fn listen(
     downstream: &Downstream,
     recording: Recording,
     settings: &Settings,
-) -> Result<Listener, String> {
+) -> Result<Listener, Trouble> {
     let name = &downstream.name;
+    let here = |why: String| format!("downstream `{name}`: {why}");
     let addr = match (&settings.target, settings.downstream.get(name), &downstream.listen) {
         (_, Some(addr), _) => *addr,
         // The sample receiver is told where its downstream is, so any port will do.
         (None, None, _) => ANY_PORT,
         (Some(_), None, Some(listen)) => {
-            let found = tokio::net::lookup_host(listen).await;
-            let found =
-                found.map_err(|error| format!("downstream `{name}`: `{listen}`: {error}"))?;
-            found
-                .into_iter()
-                .next()
-                .ok_or_else(|| format!("downstream `{name}`: `{listen}` has no address"))?
+            let found = tokio::net::lookup_host(listen).await.ok().and_then(|mut it| it.next());
+            found.ok_or_else(|| {
+                Trouble::Scenario(here(format!("`{listen}` is no address to listen on")))
+            })?
         }
         (Some(_), None, None) => {
-            return Err(format!(
-                "downstream `{name}` has no address that the receiver could know: give it \
-                 `listen: 127.0.0.1:PORT` in the file, or `--downstream {name}=127.0.0.1:PORT`"
-            ));
+            return Err(Trouble::Surroundings(here(format!(
+                "it has no address that the receiver could know: give it `listen: 127.0.0.1:PORT` in \
+                 the file, or `--downstream {name}=127.0.0.1:PORT`"
+            ))));
         }
     };
-    let routes = downstream.routes.iter().map(route).collect::<Result<_, _>>()?;
+    let routes = downstream.routes.iter().map(route).collect::<Result<_, _>>();
     let config = Config {
         addr,
-        answer: Answer::Script(Script { routes }),
+        answer: Answer::Script(Script { routes: routes.map_err(Trouble::Scenario)? }),
         keep: Keep::Memory(recording),
         // The next scenario listens anew; a kept connection to this listener would be dead then.
         keep_alive: false,
@@ -131,9 +132,10 @@ async fn listen(
         clock: settings.clock.clone(),
         on_exchange: None,
     };
-    Listener::start(config)
-        .await
-        .map_err(|error| format!("downstream `{name}`: {}", describe(&error)))
+    Listener::start(config).await.map_err(|error| match error {
+        StartError::Route { .. } => Trouble::Scenario(here(describe(&error))),
+        error => Trouble::Surroundings(here(describe(&error))),
+    })
 }
 
 fn route(route: &ringback_scenario::Route) -> Result<Route, String> {

@@ -86,13 +86,18 @@ pub fn find(paths: &[PathBuf], snapshots_in: Option<&Path>) -> Result<Vec<Shelve
 }
 
 fn snapshot_of(scenario: &Path, folder: &Path, snapshots_in: Option<&Path>) -> PathBuf {
-    let mirrored =
-        scenario.ancestors().find(|path| path.file_name().is_some_and(|name| name == SCENARIOS));
+    let is_mirrored = |path: &&Path| path.file_name().is_some_and(|name| name == SCENARIOS);
+    // From the root down, so that it is the same folder wherever the command is typed; but a path that
+    // was typed relative is shown relative.
+    let absolute = std::path::absolute(scenario).unwrap_or_else(|_| scenario.to_owned());
+    let mirrored = scenario.ancestors().find(is_mirrored).map(Path::to_owned);
+    let mirrored = mirrored.or_else(|| absolute.ancestors().find(is_mirrored).map(Path::to_owned));
     let (base, default) = match mirrored {
-        Some(base) => (base, base.with_file_name(SNAPSHOTS)),
-        None => (folder, folder.join(SNAPSHOTS)),
+        Some(base) => (base.clone(), base.with_file_name(SNAPSHOTS)),
+        None => (folder.to_owned(), folder.join(SNAPSHOTS)),
     };
-    let inside = scenario.strip_prefix(base).unwrap_or(scenario);
+    let inside = scenario.strip_prefix(&base).or_else(|_| absolute.strip_prefix(&base));
+    let inside = inside.unwrap_or(scenario);
     snapshots_in.unwrap_or(&default).join(inside).with_extension("snap")
 }
 

@@ -12,6 +12,27 @@ use crate::check::Settings;
 use crate::scene::{Scene, describe};
 use crate::{answer, calls, edit, identity};
 
+/// Why a scenario could not be carried out.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// The file asks for what cannot be done.
+    Scenario(String),
+    /// The surroundings are not as needed.
+    Surroundings(String),
+}
+
+impl Trouble {
+    /// Adds the step to what the file asks for.
+    fn in_step(self, step: &Step) -> Self {
+        match self {
+            Self::Scenario(why) => {
+                Self::Scenario(format!("step `{}` (line {}): {why}", step.id, step.line))
+            }
+            other => other,
+        }
+    }
+}
+
 /// What a scenario has done so far.
 pub(crate) struct Played {
     /// What is to be thought of it.
@@ -53,28 +74,31 @@ struct Outcomes {
     product: Product,
 }
 
-/// Plays the steps until one fails; says why when the surroundings do not let it be carried out.
+/// Plays the steps until one fails. `past` are the ids of the conversations of earlier scenarios.
 pub(crate) async fn play(
     file: &str,
     scenario: &Scenario,
     scene: &Scene,
     settings: &Settings,
+    past: &[String],
     on_event: &mut impl FnMut(RunEvent),
-) -> Result<Played, String> {
+) -> Result<Played, Trouble> {
     let mut stage = Stage {
         scenario,
         scene,
         settings,
+        past,
         identity: identity::of_scenario(settings.identity, file),
         sent: Vec::new(),
     };
     let mut played = Played { verdict: Verdict::Pass, produced: Vec::new(), labels: Vec::new() };
     for step in &scenario.steps {
         let outcomes = match &step.action {
-            Action::Fire(fire) => stage.fire(step, fire).await?,
-            Action::Redeliver(redeliver) => stage.redeliver(redeliver).await?,
-            Action::Calls(calls) => stage.calls(calls).await?,
+            Action::Fire(fire) => stage.fire(step, fire).await,
+            Action::Redeliver(redeliver) => stage.redeliver(redeliver).await,
+            Action::Calls(calls) => stage.calls(calls).await,
         };
+        let outcomes = outcomes.map_err(|trouble| trouble.in_step(step))?;
         let verdict = outcomes.verdict;
         on_event(RunEvent::StepFinished {
             file: file.to_owned(),
@@ -124,12 +148,13 @@ struct Stage<'a> {
     scenario: &'a Scenario,
     scene: &'a Scene,
     settings: &'a Settings,
+    past: &'a [String],
     identity: u64,
     sent: Vec<Sent>,
 }
 
 impl Stage<'_> {
-    async fn fire(&mut self, step: &Step, fire: &Fire) -> Result<Outcomes, String> {
+    async fn fire(&mut self, step: &Step, fire: &Fire) -> Result<Outcomes, Trouble> {
         let (event, body) = self.event(fire)?;
         let headers = fire.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let headers: Headers = headers.collect();
@@ -146,32 +171,32 @@ impl Stage<'_> {
     }
 
     /// Makes the event of a step and its bytes.
-    fn event(&self, fire: &Fire) -> Result<(Value, Vec<u8>), String> {
+    fn event(&self, fire: &Fire) -> Result<(Value, Vec<u8>), Trouble> {
         let lookup = |reference: &str| self.lookup(reference);
         if let Some(body) = &fire.body {
-            let body = interpolate_text(body, &lookup).map_err(|error| error.to_string())?;
+            let body = interpolate_text(body, &lookup).map_err(wrong)?;
             let event = serde_json::from_str(&body).unwrap_or(Value::Null);
             return Ok((event, body.into_bytes()));
         }
         let archetype = fire.archetype.as_deref().map(str::parse::<Archetype>).transpose();
         let recipe = Recipe {
-            archetype: archetype.map_err(|error| error.to_string())?,
+            archetype: archetype.map_err(wrong)?,
             identity: self.identity,
             ..Recipe::new(self.scenario.seed)
         };
         let bytes = ringback_generator::bytes(&recipe, fire.index);
-        let mut event: Value = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+        let mut event: Value = serde_json::from_slice(&bytes).map_err(wrong)?;
         if fire.edits.is_empty() {
             return Ok((event, bytes));
         }
-        edit::apply(&mut event, &fire.edits, &lookup)?;
-        let bytes = serde_json::to_vec(&event).map_err(|error| error.to_string())?;
+        edit::apply(&mut event, &fire.edits, &lookup).map_err(Trouble::Scenario)?;
+        let bytes = serde_json::to_vec(&event).map_err(wrong)?;
         Ok((event, bytes))
     }
 
-    async fn redeliver(&mut self, redeliver: &Redeliver) -> Result<Outcomes, String> {
+    async fn redeliver(&mut self, redeliver: &Redeliver) -> Result<Outcomes, Trouble> {
         let Some(sent) = self.sent.iter().find(|sent| sent.step == redeliver.step) else {
-            return Err(format!("step `{}` has sent nothing", redeliver.step));
+            return Err(Trouble::Scenario(format!("step `{}` has sent nothing", redeliver.step)));
         };
         let mut attempts = Vec::new();
         if redeliver.at_once {
@@ -207,12 +232,17 @@ impl Stage<'_> {
         (verdict, breaches)
     }
 
-    async fn calls(&self, calls: &Calls) -> Result<Outcomes, String> {
+    async fn calls(&self, calls: &Calls) -> Result<Outcomes, Trouble> {
         let Some(recording) = self.scene.recordings.get(&calls.downstream) else {
-            return Err(format!("there is no downstream `{}`", calls.downstream));
+            return Err(Trouble::Scenario(format!("no downstream `{}`", calls.downstream)));
         };
         let lookup = |reference: &str| self.lookup(reference);
-        let found = calls::judge(calls, recording, &lookup).await?;
+        let is_past = |call: &Exchange| {
+            let body = call.request.body.to_text();
+            let has = |id: &String| body.contains(id) || call.request.target.contains(id);
+            self.past.iter().any(has)
+        };
+        let found = calls::judge(calls, recording, &lookup, &is_past).await?;
         let number = terminal::count(found.matched.len(), "call");
         Ok(Outcomes {
             summary: format!("{number} to {}", calls.downstream),
@@ -223,13 +253,18 @@ impl Stage<'_> {
         })
     }
 
-    async fn send(&self, event: &Value, body: &[u8], headers: &Headers) -> Result<Attempt, String> {
+    async fn send(
+        &self,
+        event: &Value,
+        body: &[u8],
+        headers: &Headers,
+    ) -> Result<Attempt, Trouble> {
         let delivery = self.delivery(event, body, headers)?;
         Ok(send_once(&self.scene.target, delivery).await)
     }
 
     /// Makes a delivery; its signature is as fresh as its sending, whatever is sent again.
-    fn delivery(&self, event: &Value, body: &[u8], headers: &Headers) -> Result<Delivery, String> {
+    fn delivery(&self, event: &Value, body: &[u8], headers: &Headers) -> Result<Delivery, Trouble> {
         let mut headers = headers.clone();
         if let Some(secret) = &self.scene.secret {
             let id = event.get("eventId").and_then(Value::as_str).unwrap_or("unknown");
@@ -241,7 +276,7 @@ impl Stage<'_> {
             headers.0.extend(signed);
         }
         let delivery = Delivery::new(0, body.to_vec()).with_headers(&headers);
-        delivery.map_err(|error| describe(&error))
+        delivery.map_err(|error| Trouble::Scenario(describe(&error)))
     }
 
     /// Finds what `first.event.payload.id` or `env.NAME` leads to.
@@ -268,12 +303,17 @@ impl Stage<'_> {
     }
 }
 
+/// Makes an error of what a scenario asks for.
+fn wrong(error: impl std::error::Error) -> Trouble {
+    Trouble::Scenario(describe(&error))
+}
+
 /// Sums attempts up; a target that cannot be reached is a matter of the surroundings.
 fn outcomes(
     attempts: &[Attempt],
     verdict: Verdict,
     breaches: Vec<Breach>,
-) -> Result<Outcomes, String> {
+) -> Result<Outcomes, Trouble> {
     let mut replies = Vec::new();
     let mut said = Vec::new();
     for attempt in attempts {
@@ -284,10 +324,10 @@ fn outcomes(
                 replies.push(reply.clone());
             }
             Outcome::Failed(failure) if failure.kind.is_unreachable() => {
-                return Err(format!(
+                return Err(Trouble::Surroundings(format!(
                     "{} cannot be reached: {} ({})",
                     attempt.url, failure.kind, failure.detail
-                ));
+                )));
             }
             Outcome::Failed(failure) => said.push(format!("{} after {duration}", failure.kind)),
         }

@@ -19,14 +19,6 @@ pub(crate) struct Payload {
     pub(crate) conversation_type: Option<String>,
     pub(crate) end_reason: Option<String>,
     pub(crate) user_join_time: Option<String>,
-    pub(crate) transcript: Option<String>,
     pub(crate) transfer_status: Option<String>,
     pub(crate) transfer_destination: Option<String>,
-    pub(crate) conversation_cost: Option<Cost>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Cost {
-    pub(crate) total_actual_duration: Option<f64>,
 }

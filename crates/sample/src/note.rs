@@ -22,14 +22,11 @@ struct Note<'a> {
     answered: bool,
     end_reason: Option<&'a str>,
     transferred_to: Option<&'a str>,
-    duration_seconds: Option<f64>,
-    turns: usize,
 }
 
 /// Posts the note until the CRM takes it. Returns whether it did.
 pub(crate) async fn post(client: &reqwest::Client, crm: &Url, event: &Event) -> bool {
     let payload = &event.payload;
-    let cost = payload.conversation_cost.as_ref();
     let note = Note {
         event_id: &event.event_id,
         conversation_id: &payload.id,
@@ -40,8 +37,6 @@ pub(crate) async fn post(client: &reqwest::Client, crm: &Url, event: &Event) -> 
             .transfer_status
             .as_ref()
             .and(payload.transfer_destination.as_deref()),
-        duration_seconds: cost.and_then(|cost| cost.total_actual_duration),
-        turns: payload.transcript.as_deref().map_or(0, |text| text.lines().count()),
     };
     let Ok(body) = serde_json::to_vec(&note) else { return false };
     let customer = payload.customer_id.as_deref().unwrap_or("unknown");

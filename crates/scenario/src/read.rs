@@ -508,7 +508,7 @@ fn operator(key: &Key, node: &Node, problems: &mut Vec<Problem>) -> Option<Check
 
 fn status_set(node: &Node, problems: &mut Vec<Problem>) -> Option<StatusSet> {
     let one = |node: &Node, problems: &mut Vec<Problem>| match &node.kind {
-        Kind::Text(text) if text.len() == 3 && text.ends_with("xx") => {
+        Kind::Text(text) if text.len() == 3 && text.to_ascii_lowercase().ends_with("xx") => {
             let class = text.as_bytes()[0];
             (b'1'..=b'5').contains(&class).then(|| {
                 let low = u16::from(class - b'0') * 100;
@@ -571,7 +571,11 @@ fn json_path(
 ) -> Option<JsonPath> {
     JsonPath::parse(path)
         .map_err(|error| {
-            let problem = Problem::new(span.clone(), format!("`{path}` is no JSONPath: {error}"));
+            // The library's "parser error" and position say less than the span does.
+            let whole = error.to_string();
+            let why = whole.rsplit(": ").next().unwrap_or(&whole);
+            let why = if why == "parser error" { String::new() } else { format!(": {why}") };
+            let problem = Problem::new(span.clone(), format!("`{path}` is no JSONPath{why}"));
             problems.push(problem.hint("a path starts with `$`, such as `$.payload.id`"));
         })
         .ok()
@@ -613,7 +617,14 @@ fn check_references(node: &Node, context: &Context<'_>, problems: &mut Vec<Probl
     for reference in texts.iter().flat_map(|text| references(text)) {
         let scope = reference.split('.').next().unwrap_or_default();
         let problem = |message: String| Problem::new(node.span.clone(), message);
-        if scope == "env" {
+        if let Some(name) = reference.strip_prefix("env.") {
+            let has_default = texts.iter().any(|text| text.contains(&format!("{reference}:-")));
+            if !has_default && (context.surroundings.env)(name).is_none() {
+                problems.push(
+                    problem(format!("the variable `{name}` is not set"))
+                        .hint(format!("set it, or give a default: `${{{reference}:-…}}`")),
+                );
+            }
             continue;
         }
         let Some((_, has_event)) = context.steps.iter().find(|(id, _)| id == scope) else {

@@ -227,10 +227,42 @@ steps:
 fn a_file_that_is_no_yaml_says_where() {
     insta::assert_snapshot!(problems("version: 1\nname: [a\nsteps: []\n"), @"
     error: illegal placement of ':' indicator
-     --> scenarios/a.yaml:1:1
+     --> scenarios/a.yaml:3:6
+      |
+    3 | steps: []
+      |      ^
+    ");
+    insta::assert_snapshot!(problems("version: 1\nsteps:\n  - id: a\n    calls: { path: /a/${first.event.id}, count: 1 }\n"), @"
+    error: while parsing a flow mapping, did not find expected ',' or '}'
+     --> scenarios/a.yaml:4:24
+      |
+    4 |     calls: { path: /a/${first.event.id}, count: 1 }
+      |                        ^
+      |
+    help: a text with `{`, `}`, `[`, `]`, `,` or `: ` in it needs quotes
+    ");
+    insta::assert_snapshot!(problems("version: 1\nname: a: b\n"), @"
+    error: mapping values are not allowed in this context
+     --> scenarios/a.yaml:2:8
+      |
+    2 | name: a: b
+      |        ^
+      |
+    help: a text with `{`, `}`, `[`, `]`, `,` or `: ` in it needs quotes
+    ");
+    insta::assert_snapshot!(problems("version: 1\n\tname: a\n"), @"
+    error: while scanning a plain scalar, found a tab
+     --> scenarios/a.yaml:1:10
       |
     1 | version: 1
-      | ^
+      |          ^
+    ");
+    insta::assert_snapshot!(problems("version: 1\nsteps:\n- id: a\n   fire: inbound\n"), @"
+    error: mapping values are not allowed in this context
+     --> scenarios/a.yaml:4:8
+      |
+    4 |    fire: inbound
+      |        ^
     ");
     insta::assert_snapshot!(problems("version: 1\nversion: 1\n"), @"
     error: duplicate mapping key: version

@@ -79,16 +79,26 @@ pub(crate) fn parse(text: &str) -> Result<Node, Problem> {
         leading_zero_numbers_as_strings: true,
         underscored_numbers_as_strings: true,
     };
-    let parsed: Spanned<Raw> =
-        serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-            let span = error.location().map_or(0..0, |location| span_of(text, location));
-            let whole = error.without_snippet().to_string();
-            // The library appends the place, which a problem shows by itself.
-            let what = whole.split(" at line ").next().unwrap_or(&whole);
-            let what = what.split(", set DuplicateKeyPolicy").next().unwrap_or(what);
-            Problem::new(span, what)
-        })?;
+    let parsed: Spanned<Raw> = serde_saphyr::from_str_with_options(text, options)
+        .map_err(|error| refused(text, &error))?;
     Ok(node(text, parsed))
+}
+
+/// Says why a text is no YAML.
+fn refused(text: &str, error: &serde_saphyr::Error) -> Problem {
+    let span = error.location().map_or(0..0, |location| span_of(text, location));
+    let whole = error.without_snippet().to_string();
+    // The library appends the place, which a problem shows by itself.
+    let what = whole.split(" at line ").next().unwrap_or(&whole);
+    let what = what.split(", set DuplicateKeyPolicy").next().unwrap_or(what);
+    let line_start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
+    let line = text[line_start..].lines().next().unwrap_or_default();
+    let problem = Problem::new(span, what);
+    // What people forget: inside `{ }` and `[ ]` a brace of a text ends the map.
+    if line.contains("${") || line.contains("/{") || line.matches(": ").count() > 1 {
+        return problem.hint("a text with `{`, `}`, `[`, `]`, `,` or `: ` in it needs quotes");
+    }
+    problem
 }
 
 /// What serde hands over; [`Node`] is the same with byte ranges.
@@ -176,13 +186,22 @@ fn node(text: &str, raw: Spanned<Raw>) -> Node {
 /// Returns the bytes of a location; a collection has no length and is shown by its first character.
 fn span_of(text: &str, location: Location) -> Range<usize> {
     let span = location.span();
-    let (Some(start), len) = (span.byte_offset(), span.byte_len().unwrap_or(0)) else {
-        return 0..0;
-    };
     let clamp = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(text.len());
-    let start = clamp(start);
-    let end = clamp(u64::try_from(start).unwrap_or(u64::MAX).saturating_add(len));
+    // Syntax errors come without byte offsets, only with line and column.
+    let start = span.byte_offset().map_or_else(|| offset_of(text, location), clamp);
+    let len = clamp(span.byte_len().unwrap_or(0));
+    let end = start.saturating_add(len).min(text.len());
     // Trailing line feeds of a block belong to no line that could be underlined.
     let end = start + text.get(start..end).map_or(0, |taken| taken.trim_end().len());
     start..end
+}
+
+/// Returns the byte at a line and a column, both from 1; the column counts characters.
+fn offset_of(text: &str, location: Location) -> usize {
+    let before = |n: u64| usize::try_from(n.saturating_sub(1)).unwrap_or(usize::MAX);
+    let line_start: usize =
+        text.split_inclusive('\n').take(before(location.line())).map(str::len).sum();
+    let line = &text[line_start..];
+    let column = line.char_indices().nth(before(location.column())).map_or(line.len(), |at| at.0);
+    line_start + column.min(line.find('\n').unwrap_or(line.len()))
 }

@@ -131,17 +131,7 @@ impl FromStr for Mutation {
             && (at.is_empty() || at.starts_with('/'))
             && let Some((_, effect)) = EFFECTS.into_iter().find(|(known, _)| *known == effect)
         {
-            return Ok(Self {
-                name: name.to_owned(),
-                at: at.to_owned(),
-                inner: None,
-                effect,
-                statement: format!("`{name}`, asked for by hand."),
-                failures: Vec::new(),
-                reaction: Reaction::Survive,
-                breaks: Vec::new(),
-                archetype: None,
-            });
+            return Ok(Self::by_hand(name, at, effect));
         }
         let distance = |mutation: &&Self| strsim::damerau_levenshtein(name, &mutation.name);
         let near = mutations().iter().min_by_key(distance);

@@ -116,6 +116,24 @@ pub enum Effect {
     Nest(usize),
 }
 
+impl Mutation {
+    /// Makes a mutation that is not in the catalogue; its name is how it was asked for.
+    pub fn by_hand(name: impl Into<String>, at: impl Into<String>, effect: Effect) -> Self {
+        let name = name.into();
+        Self {
+            statement: format!("`{name}`, asked for by hand."),
+            name,
+            at: at.into(),
+            inner: None,
+            effect,
+            failures: Vec::new(),
+            reaction: Reaction::Survive,
+            breaks: Vec::new(),
+            archetype: None,
+        }
+    }
+}
+
 impl Effect {
     /// Tells whether the effect is on the bytes of the body rather than on a value: it is applied
     /// after those that look for one.
