@@ -7,7 +7,7 @@ use clap::Args;
 use ringback_report::terminal::count;
 use ringback_snapshot::{self as snapshot, SnapshotError};
 
-use crate::error::CliError;
+use crate::error::{CliError, unwritten};
 use crate::exit::Exit;
 use crate::output;
 
@@ -40,7 +40,7 @@ pub(crate) fn accept(args: &AcceptArgs) -> Result<Exit, CliError> {
     let found = find(&args.paths)?;
     for pending in &found {
         let path = snapshot::accept(pending).map_err(refused)?;
-        writeln!(output::data(), "accepted {}", path.display())?;
+        writeln!(output::data(), "accepted {}", path.display()).map_err(unwritten)?;
     }
     output::talk(&format!("{} accepted", count(found.len(), "snapshot")));
     Ok(Exit::Held)
@@ -51,7 +51,7 @@ pub(crate) fn reject(args: &RejectArgs) -> Result<Exit, CliError> {
     let found = find(&args.paths)?;
     for pending in &found {
         snapshot::reject(pending).map_err(refused)?;
-        writeln!(output::data(), "rejected {}", pending.display())?;
+        writeln!(output::data(), "rejected {}", pending.display()).map_err(unwritten)?;
     }
     output::talk(&format!("{} rejected", count(found.len(), "snapshot")));
     Ok(Exit::Held)
@@ -61,7 +61,7 @@ pub(crate) fn reject(args: &RejectArgs) -> Result<Exit, CliError> {
 pub(crate) fn pending(args: &PendingArgs) -> Result<Exit, CliError> {
     let found = find(&args.paths)?;
     for pending in &found {
-        writeln!(output::data(), "{}", pending.display())?;
+        writeln!(output::data(), "{}", pending.display()).map_err(unwritten)?;
     }
     Ok(if found.is_empty() { Exit::Held } else { Exit::Snapshots })
 }

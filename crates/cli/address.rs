@@ -67,7 +67,7 @@ pub(crate) fn write_ready_file(path: &Path, url: &str) -> Result<(), CliError> {
             .because(error)
     };
     let mut unfinished = path.as_os_str().to_owned();
-    unfinished.push(".tmp");
+    unfinished.push(format!(".{}.tmp", std::process::id()));
     std::fs::write(&unfinished, format!("{url}\n")).map_err(refused)?;
     std::fs::rename(&unfinished, path).map_err(refused)
 }

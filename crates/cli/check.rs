@@ -14,7 +14,7 @@ use crate::address::{parse_listen, parse_url};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::signals::{Signals, block_on};
-use crate::{clock, output};
+use crate::{clock, output, secret};
 
 /// Run scenarios against a receiver and compare what it did with snapshots
 ///
@@ -27,7 +27,7 @@ pub(crate) struct CheckArgs {
     #[arg(default_value = "scenarios")]
     paths: Vec<PathBuf>,
     /// Your receiver: a URL, or short for one on this machine: `3000`, `:3000/hooks`
-    #[arg(long, value_name = "URL", env = "RINGBACK_TARGET", value_parser = parse_url)]
+    #[arg(long, value_name = "URL", env = "RINGBACK_TARGET", hide_env_values = true, value_parser = parse_url)]
     target: Option<Url>,
     /// Where snapshots lie; `snapshots` beside `scenarios` where this says nothing
     #[arg(long, value_name = "FOLDER")]
@@ -37,8 +37,12 @@ pub(crate) struct CheckArgs {
     downstream: Vec<(String, SocketAddr)>,
     /// Draws the ids of conversations: with a target another number in every run, so that a receiver
     /// that de-duplicates has not seen them
-    #[arg(long, value_name = "S")]
-    seed: Option<u64>,
+    #[arg(long, value_name = "N")]
+    identity: Option<u64>,
+    /// Sign the events of every scenario that does not sign by itself, by Standard Webhooks with this
+    /// secret: its text, `env:NAME` or `file:PATH`
+    #[arg(long, value_name = "SECRET", env = "RINGBACK_SECRET", hide_env_values = true)]
+    secret: Option<String>,
     /// Leave out this scenario, or those in this folder; may be repeated
     #[arg(long, value_name = "PATH")]
     exclude: Vec<PathBuf>,
@@ -57,6 +61,13 @@ fn parse_downstream(text: &str) -> Result<(String, SocketAddr), String> {
 
 /// Runs the command.
 pub(crate) fn run(args: &CheckArgs) -> Result<Exit, CliError> {
+    let has_secret = |url: &Url| !url.username().is_empty() || url.password().is_some();
+    if args.target.as_ref().is_some_and(has_secret) {
+        // Before anything is printed: reports name the target.
+        return Err(CliError::usage(
+            "the target has credentials in its URL, which would be printed",
+        ));
+    }
     let mut found = find(&args.paths, args.snapshots.as_deref())
         .map_err(|error| CliError::usage("cannot find the scenarios").because(error))?;
     for excluded in &args.exclude {
@@ -69,13 +80,19 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, CliError> {
             );
         }
     }
+    if found.is_empty() {
+        return Err(CliError::usage("every scenario is excluded"));
+    }
+    let secret = args.secret.as_deref().map(secret::read).transpose()?;
     // The sample receiver is new for each scenario and has seen nothing.
-    let identity = args.seed.unwrap_or_else(|| args.target.as_ref().map_or(1, |_| clock::chance()));
+    let identity =
+        args.identity.unwrap_or_else(|| args.target.as_ref().map_or(1, |_| clock::chance()));
     let settings = Settings {
         target: args.target.clone().map(String::from),
         allow_hosts: args.allow_hosts.clone(),
         downstream: args.downstream.iter().cloned().collect(),
         identity,
+        secret,
         write_pending: !is_ci(),
         env: |name| std::env::var(name).ok(),
         now_s: clock::now_s,
@@ -95,17 +112,15 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, CliError> {
             tally = check(&found, &settings, &mut on_event) => Ok::<_, CliError>(Some(tally)),
             () = signals.asked_to_end() => Ok(None),
         }
-    })??;
-    if let Some(error) = broken {
-        return Err(error.into());
-    }
+    })?;
+    output::muted(broken.map_or(Ok(()), Err))?;
     let Some(tally) = finished else {
         output::talk("interrupted");
         return Ok(Exit::Interrupted);
     };
     if args.target.is_some() && tally.failed > 0 {
         output::talk(&format!(
-            "reproduce with the same ids: --seed {identity} (start a receiver that de-duplicates anew \
+            "reproduce with the same ids: --identity {identity} (start a receiver that de-duplicates anew \
              before)"
         ));
     }

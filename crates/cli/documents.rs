@@ -4,7 +4,8 @@
 //! are no JSON are handed on as they are, because judging them is what the caller is for.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read as _};
+use std::ops::Range;
 use std::path::Path;
 
 use ringback_event::{Place, place_of};
@@ -26,15 +27,7 @@ pub(crate) struct Document<'a> {
 impl Document<'_> {
     /// Moves a place in the event to the place in the input.
     pub(crate) const fn in_input(&self, place: Place) -> Place {
-        Place {
-            line: self.start.line + place.line - 1,
-            column: if place.line == 1 {
-                self.start.column + place.column - 1
-            } else {
-                place.column
-            },
-            offset: self.start.offset + place.offset,
-        }
+        self.start.then(place)
     }
 }
 
@@ -62,51 +55,55 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn BufRead>, CliError> {
 /// # Errors
 ///
 /// When reading fails, or `judge` does.
-pub(crate) fn each<E: From<io::Error>>(
+pub(crate) fn each<E>(
     mut input: impl BufRead,
     is_lines: bool,
     mut judge: impl FnMut(&Document<'_>) -> Result<(), E>,
+    unread: impl Fn(io::Error) -> E,
 ) -> Result<u64, E> {
-    let mut first = Vec::new();
-    let mut blank_lines = 0;
-    while input.read_until(b'\n', &mut first)? > 0 && first.trim_ascii().is_empty() {
-        blank_lines += 1;
-        if !is_lines {
-            continue; // kept, so that places count from the begin of the input
+    // Two lines with something in them tell lines of JSON from JSON over many lines.
+    let mut head = Vec::new();
+    let first = read_line(&mut input, &mut head).map_err(&unread)?;
+    let is_lines = is_lines || {
+        let second = read_line(&mut input, &mut head).map_err(&unread)?;
+        is_one_of_many(&head[first], &head[second])
+    };
+    let mut input = head.as_slice().chain(input);
+    if is_lines {
+        return lines(input, judge, unread);
+    }
+    let mut text = Vec::new();
+    input.read_to_end(&mut text).map_err(unread)?;
+    whole(&text, &mut judge)
+}
+
+/// Appends the next line that is not blank, with those before it, and returns where it is.
+fn read_line(input: &mut impl BufRead, head: &mut Vec<u8>) -> io::Result<Range<usize>> {
+    loop {
+        let start = head.len();
+        if input.read_until(b'\n', head)? == 0 || !head[start..].trim_ascii().is_empty() {
+            return Ok(start..head.len());
         }
-        first.clear();
     }
-    if is_lines || is_one_of_many(&first, &mut input)? {
-        let skipped = if is_lines { 0 } else { first.len() - last_line(&first).len() };
-        return lines(&first[skipped..], blank_lines, skipped, input, judge);
-    }
-    input.read_to_end(&mut first)?;
-    whole(&first, &mut judge)
 }
 
-fn last_line(text: &[u8]) -> &[u8] {
-    let end = text.strip_suffix(b"\n").unwrap_or(text);
-    let start = end.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-    &text[start..]
+/// Tells whether the first line is one document of several. A broken one is, too, when both begin as
+/// compact objects do; an object over many lines begins with its brace alone.
+fn is_one_of_many(first: &[u8], second: &[u8]) -> bool {
+    let is_whole = || serde_json::from_slice::<&RawValue>(first.trim_ascii()).is_ok();
+    let is_compact = |line: &[u8]| line.trim_ascii().starts_with(b"{\"");
+    !second.is_empty() && (is_compact(first) && is_compact(second) || is_whole())
 }
 
-/// Tells whether the first line is a whole JSON value with more behind it.
-fn is_one_of_many(first: &[u8], input: &mut impl BufRead) -> io::Result<bool> {
-    let is_whole = serde_json::from_slice::<&RawValue>(first.trim_ascii()).is_ok();
-    Ok(is_whole && first.ends_with(b"\n") && !input.fill_buf()?.trim_ascii().is_empty())
-}
-
-fn lines<E: From<io::Error>>(
-    first: &[u8],
-    lines_before: usize,
-    offset: usize,
+fn lines<E>(
     mut input: impl BufRead,
     mut judge: impl FnMut(&Document<'_>) -> Result<(), E>,
+    unread: impl Fn(io::Error) -> E,
 ) -> Result<u64, E> {
     let mut count = 0;
-    let mut start = Place { line: lines_before + 1, column: 1, offset };
-    let mut line = first.to_vec();
-    while !line.is_empty() {
+    let mut start = Place { line: 1, column: 1, offset: 0 };
+    let mut line = Vec::new();
+    while input.read_until(b'\n', &mut line).map_err(&unread)? > 0 {
         // A line of nothing but white space separates, as editors leave one at the end.
         let bytes = line.strip_suffix(b"\n").unwrap_or(&line);
         if !bytes.trim_ascii().is_empty() {
@@ -115,7 +112,6 @@ fn lines<E: From<io::Error>>(
         }
         start = Place { line: start.line + 1, column: 1, offset: start.offset + line.len() };
         line.clear();
-        input.read_until(b'\n', &mut line)?;
     }
     Ok(count)
 }
@@ -129,12 +125,15 @@ fn whole<E>(text: &[u8], judge: &mut impl FnMut(&Document<'_>) -> Result<(), E>)
         judge(&Document { bytes: text, number: 1, start })?;
         return Ok(1);
     };
-    let mut count = 0;
+    let (mut count, mut last) = (0, start);
     for item in items {
         let bytes = item.get().as_bytes();
         let offset = bytes.as_ptr() as usize - text.as_ptr() as usize;
+        // From the last item on: counting from the begin each time would be quadratic.
+        let between = place_of(&text[last.offset..], offset - last.offset);
+        last = last.then(between);
         count += 1;
-        judge(&Document { bytes, number: count, start: place_of(text, offset) })?;
+        judge(&Document { bytes, number: count, start: last })?;
     }
     Ok(count)
 }
@@ -150,7 +149,7 @@ mod tests {
             found.push((bytes, document.number, document.start.line, document.start.offset));
             Ok::<(), io::Error>(())
         };
-        each(text.as_bytes(), false, judge).unwrap();
+        each(text.as_bytes(), false, judge, |error| error).unwrap();
         found
     }
 
@@ -166,6 +165,7 @@ mod tests {
                 ("{}".to_owned(), 3, 5, 11)
             ]
         );
+        assert_eq!(check("{\"cut\n\n{\"b\":1}").len(), 2);
         assert_eq!(check("{\"cut"), [("{\"cut".to_owned(), 1, 1, 0)]);
         assert_eq!(check(" \n"), []);
         assert_eq!(check("[]"), []);

@@ -63,9 +63,7 @@ impl fmt::Display for CliError {
     }
 }
 
-impl From<io::Error> for CliError {
-    /// For what is written to standard output; files have errors of their own that name them.
-    fn from(error: io::Error) -> Self {
-        Self::environment("cannot write the output").because(error)
-    }
+/// Says that the output cannot be written.
+pub(crate) fn unwritten(error: io::Error) -> CliError {
+    CliError::environment("cannot write the output").because(error)
 }

@@ -4,9 +4,10 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use ringback_exchange::json_line;
 use ringback_recorder::Store;
 
-use crate::error::CliError;
+use crate::error::{CliError, unwritten};
 use crate::exit::Exit;
 use crate::listen::unusable;
 use crate::output;
@@ -40,9 +41,9 @@ pub(crate) fn run(args: &ExportArgs) -> Result<Exit, CliError> {
     for exchange in Store::read(&args.store).map_err(unusable)? {
         let exchange = exchange.map_err(unusable)?;
         let exchange = if args.exact { exchange } else { exchange.redacted() };
-        serde_json::to_writer(&mut out, &exchange).map_err(std::io::Error::from)?;
-        writeln!(out)?;
+        let line = json_line(&exchange).map_err(|error| unwritten(error.into()))?;
+        writeln!(out, "{line}").map_err(unwritten)?;
     }
-    out.flush()?;
+    out.flush().map_err(unwritten)?;
     Ok(Exit::Held)
 }

@@ -11,11 +11,11 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use ringback_event::{Event, Timestamp};
 use ringback_generator::{
-    Archetype, Effect, Generation, Mutation, Profile, Recipe, analysis, apply_all, bytes, domains,
-    locales, mutations,
+    Archetype, Coverage, Effect, Generation, Mutation, Profile, Recipe, analysis, apply_all,
+    domains, locales, mutations, write,
 };
 
-use crate::error::CliError;
+use crate::error::{CliError, unwritten};
 use crate::exit::Exit;
 use crate::output;
 
@@ -56,6 +56,9 @@ pub(crate) struct GenerateArgs {
     /// Print what there is to choose from instead, one a line
     #[arg(long, value_enum, value_name = "WHAT")]
     list: Option<List>,
+    /// Print what the events exercise instead, and what they do not
+    #[arg(long)]
+    coverage: bool,
     /// Print the profile instead, as TOML to start from
     #[arg(long)]
     print_profile: bool,
@@ -239,11 +242,13 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<Exit, CliError> {
     if let Some(what) = args.list {
         list(what, &mut out)?;
     } else if args.print_profile {
-        out.write_all(args.events.recipe().profile.to_toml().as_bytes())?;
+        out.write_all(args.events.recipe().profile.to_toml().as_bytes()).map_err(unwritten)?;
+    } else if args.coverage {
+        write!(out, "{}", coverage(args)?).map_err(unwritten)?;
     } else {
         write_events(args, &mut out)?;
     }
-    out.flush()?;
+    out.flush().map_err(unwritten)?;
     Ok(Exit::Held)
 }
 
@@ -251,64 +256,67 @@ fn list(what: List, out: &mut impl Write) -> Result<(), CliError> {
     match what {
         List::Archetypes => {
             for archetype in Archetype::ALL {
-                writeln!(out, "{archetype:24} {}", archetype.statement())?;
+                writeln!(out, "{archetype:24} {}", archetype.statement()).map_err(unwritten)?;
             }
         }
         List::Mutations => {
             for mutation in mutations() {
-                writeln!(out, "{mutation:28} {}", mutation.statement)?;
+                writeln!(out, "{mutation:28} {}", mutation.statement).map_err(unwritten)?;
             }
         }
         List::Profiles => {
             for (name, description) in Profile::shipped_with_descriptions() {
-                writeln!(out, "{name:24} {description}")?;
+                writeln!(out, "{name:24} {description}").map_err(unwritten)?;
             }
         }
         List::Locales => {
             for name in locales() {
-                writeln!(out, "{name}")?;
+                writeln!(out, "{name}").map_err(unwritten)?;
             }
         }
         List::Domains => {
             for name in domains() {
-                writeln!(out, "{name}")?;
+                writeln!(out, "{name}").map_err(unwritten)?;
             }
         }
     }
     Ok(())
 }
 
+/// Counts what the events exercise.
+fn coverage(args: &GenerateArgs) -> Result<Coverage, CliError> {
+    let mut coverage = Coverage::default();
+    args.each(|event| {
+        coverage.add(event);
+        for mutation in &args.mutations {
+            coverage.add_mutation(&mutation.name);
+        }
+        Ok(())
+    })?;
+    Ok(coverage)
+}
+
 fn write_events(args: &GenerateArgs, out: &mut impl Write) -> Result<(), CliError> {
-    let recipe = args.events.recipe();
-    let mutations = args.mutations();
-    let range = args.shard.map_or(0..args.count, |shard| shard.range(args.count));
     let is_one = args.count == 1 && !matches!(args.event, Which::Pair);
     let (open, between, close) = match args.format {
         Format::Jsonl => ("", "\n", "\n"),
         _ if is_one => ("", "", "\n"),
         Format::Json | Format::Pretty => ("[", ",\n", "]\n"),
     };
-    out.write_all(open.as_bytes())?;
+    out.write_all(open.as_bytes()).map_err(unwritten)?;
     let mut is_first = true;
-    for index in range {
-        for event in args.events_of(&recipe, index) {
-            if !is_first {
-                out.write_all(between.as_bytes())?;
-            }
-            is_first = false;
-            let event = match mutations.is_empty() {
-                true => event,
-                false => apply_all(&event, &mutations)
-                    .map_err(|error| CliError::usage(format!("event {index}: {error}")))?,
-            };
-            match args.format {
-                Format::Jsonl | Format::Json => out.write_all(&event)?,
-                Format::Pretty => write_pretty(&event, out)?,
-            }
+    args.each(|event| {
+        if !is_first {
+            out.write_all(between.as_bytes()).map_err(unwritten)?;
         }
-    }
+        is_first = false;
+        match args.format {
+            Format::Jsonl | Format::Json => out.write_all(event).map_err(unwritten),
+            Format::Pretty => write_pretty(event, out),
+        }
+    })?;
     if !is_first || !open.is_empty() {
-        out.write_all(close.as_bytes())?;
+        out.write_all(close.as_bytes()).map_err(unwritten)?;
     }
     Ok(())
 }
@@ -325,26 +333,44 @@ impl GenerateArgs {
         overrides.chain(additions).chain(removals).chain(self.mutations.iter().cloned()).collect()
     }
 
-    /// Makes the events of one call.
-    fn events_of(&self, recipe: &Recipe, index: u64) -> Vec<Vec<u8>> {
-        let completed = || bytes(recipe, index);
-        let analysis = || {
-            let analysis = analysis(recipe, index, self.generation)?;
-            serde_json::to_vec(&analysis.event).ok()
-        };
-        match self.event {
-            Which::Completed => vec![completed()],
-            Which::Analysis => analysis().into_iter().collect(),
-            Which::Pair => [Some(completed()), analysis()].into_iter().flatten().collect(),
+    /// Makes the events, one after the other.
+    fn each(&self, mut take: impl FnMut(&[u8]) -> Result<(), CliError>) -> Result<(), CliError> {
+        let recipe = self.events.recipe();
+        let mutations = self.mutations();
+        let mut event = Vec::new();
+        for index in self.shard.map_or(0..self.count, |shard| shard.range(self.count)) {
+            let mut take = |event: &[u8]| match mutations.is_empty() {
+                true => take(event),
+                false => {
+                    let refused = |error| CliError::usage(format!("event {index}: {error}"));
+                    take(&apply_all(event, &mutations).map_err(refused)?)
+                }
+            };
+            if !matches!(self.event, Which::Analysis) {
+                event.clear();
+                write(&recipe, index, &mut event);
+                take(&event)?;
+            }
+            if !matches!(self.event, Which::Completed)
+                && let Some(analysis) = analysis(&recipe, index, self.generation)
+            {
+                take(
+                    &serde_json::to_vec(&analysis.event)
+                        .map_err(|error| unwritten(error.into()))?,
+                )?;
+            }
         }
+        Ok(())
     }
 }
 
 fn write_pretty(event: &[u8], out: &mut impl Write) -> Result<(), CliError> {
     // What a mutation has broken cannot be laid out, and is shown as it is.
     match serde_json::from_slice::<serde_json::Value>(event) {
-        Ok(value) => serde_json::to_writer_pretty(out, &value).map_err(std::io::Error::from)?,
-        Err(_) => out.write_all(event)?,
+        Ok(value) => {
+            serde_json::to_writer_pretty(out, &value).map_err(|error| unwritten(error.into()))?
+        }
+        Err(_) => out.write_all(event).map_err(unwritten)?,
     }
     Ok(())
 }

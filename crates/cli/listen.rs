@@ -3,13 +3,14 @@
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::pin::pin;
+use std::time::Duration;
 
 use clap::Args;
-use ringback_exchange::{Exchange, printable};
+use ringback_exchange::{Exchange, Headers, json_line, printable};
 use ringback_recorder::{Answer, Config, Keep, Limits, Listener, StartError, Store, StoreError};
 use ringback_report::terminal::{count, duration};
-use tokio::sync::mpsc;
+use ringback_sender::{CONNECT_TIMEOUT, GuardError, IN_FLIGHT_MAX, Options, Target, TargetError};
+use tokio::sync::{mpsc, oneshot};
 use url::Url;
 
 use crate::address::{parse_listen, parse_url, remove_ready_file, write_ready_file};
@@ -20,6 +21,9 @@ use crate::{clock, output};
 
 /// How many exchanges wait to be printed before the view misses some; none is ever lost to the store.
 const VIEW: usize = 1024;
+
+/// How long what is still to be printed may take at the end.
+const PRINTING: Duration = Duration::from_millis(500);
 
 /// Capture every request, whatever its method, path and body
 ///
@@ -50,11 +54,14 @@ pub(crate) fn run(args: &ListenArgs) -> Result<Exit, CliError> {
     if let Some(path) = &args.ready_file {
         remove_ready_file(path)?;
     }
-    block_on(listen(args))?
+    block_on(listen(args))
 }
 
 async fn listen(args: &ListenArgs) -> Result<Exit, CliError> {
     let signals = Signals::new()?;
+    if let Some(url) = &args.forward_to {
+        never_forward(url).await?;
+    }
     let keep = match &args.store {
         Some(path) => Keep::Store(Store::open(path).map_err(unusable)?),
         None => Keep::Nothing,
@@ -87,30 +94,34 @@ async fn listen(args: &ListenArgs) -> Result<Exit, CliError> {
         output::talk("other machines can reach this address: anybody there can fill the store");
     }
 
-    let mut ended = pin!(signals.asked_to_end());
-    let mut shown = 0_usize;
-    let mut has_reader = true;
-    loop {
-        tokio::select! {
-            () = &mut ended => break,
-            Some(exchange) = exchanges.recv() => {
-                shown += 1;
-                // Whoever reads may go; capturing goes on.
-                has_reader = has_reader && print(exchange, args.json).is_ok();
-            }
+    // Printing has a thread of its own: whoever does not read must not keep a signal from being heard.
+    let as_json = args.json;
+    let (printed, all_printed) = oneshot::channel();
+    std::thread::spawn(move || {
+        let mut shown = 0_usize;
+        let mut has_reader = true;
+        while let Some(exchange) = exchanges.blocking_recv() {
+            shown += 1;
+            // Whoever reads may go; capturing goes on.
+            has_reader = has_reader && print(exchange, as_json).is_ok();
         }
-    }
+        let _ = printed.send(shown);
+    });
+    signals.asked_to_end().await;
     output::talk("ending: waiting for what is under way");
     if let Some(path) = &args.ready_file {
         remove_ready_file(path)?;
     }
     let drained = listener.finish().await;
-    while let Ok(exchange) = exchanges.try_recv() {
-        shown += 1;
-        has_reader = has_reader && print(exchange, args.json).is_ok();
+    // The thread ends by itself unless nobody reads what it prints; then it ends with the process.
+    match tokio::time::timeout(PRINTING, all_printed).await {
+        Ok(Ok(shown)) => {
+            let unseen = usize::try_from(drained.unseen).unwrap_or(usize::MAX);
+            let all = count(shown.saturating_add(unseen), "exchange");
+            output::talk(&format!("{all} captured"));
+        }
+        _ => output::talk("not all was printed: nobody reads the output"),
     }
-    let unseen = usize::try_from(drained.unseen).unwrap_or(usize::MAX);
-    output::talk(&format!("{} captured", count(shown.saturating_add(unseen), "exchange")));
     for (n, what) in [
         (drained.cut as u64, "cut: they had not ended in time"),
         (drained.refused, "answered 503: they could not be kept"),
@@ -130,8 +141,7 @@ async fn listen(args: &ListenArgs) -> Result<Exit, CliError> {
 fn print(exchange: Exchange, as_json: bool) -> std::io::Result<()> {
     let mut out = output::data().lock();
     if as_json {
-        serde_json::to_writer(&mut out, &exchange.redacted())?;
-        return writeln!(out);
+        return writeln!(out, "{}", json_line(&exchange.redacted())?);
     }
     let status = exchange.reply.as_ref().map_or("no reply".to_owned(), |it| it.status.to_string());
     let forwarded = exchange.forwarded.as_ref();
@@ -147,6 +157,24 @@ fn print(exchange: Exchange, as_json: bool) -> std::io::Result<()> {
         error.map(|error| format!(": {error}")).unwrap_or_default(),
     );
     writeln!(out, "{}", printable(&line))
+}
+
+/// Refuses to forward to what the sender never sends to either: a proxy before a cloud's metadata
+/// service would hand its secrets to whoever can reach this address. Other hosts are the operator's choice.
+async fn never_forward(url: &Url) -> Result<(), CliError> {
+    let options = Options {
+        timeout: CONNECT_TIMEOUT,
+        connect_timeout: CONNECT_TIMEOUT,
+        in_flight_max: IN_FLIGHT_MAX,
+        headers: Headers::default(),
+        allow_hosts: Vec::new(),
+    };
+    match Target::new(url.as_str(), &options).await {
+        Err(TargetError::Guard(error @ GuardError::Never { .. })) => {
+            Err(CliError::environment("cannot forward").because(error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Says why a file cannot be a store.

@@ -57,5 +57,5 @@ pub(crate) fn run(args: &SampleArgs) -> Result<Exit, CliError> {
         }
         sample.finish().await;
         Ok(Exit::Held)
-    })?
+    })
 }

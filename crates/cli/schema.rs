@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use clap::{Args, ValueEnum};
 
-use crate::error::CliError;
+use crate::error::{CliError, unwritten};
 use crate::exit::Exit;
 use crate::output;
 
@@ -33,8 +33,8 @@ pub(crate) fn run(args: &SchemaArgs) -> Result<Exit, CliError> {
             serde_json::to_writer_pretty(&mut out, &ringback_event::openapi::document())
         }
     }
-    .map_err(std::io::Error::from)?;
-    writeln!(out)?;
-    out.flush()?;
+    .map_err(|error| unwritten(error.into()))?;
+    writeln!(out).map_err(unwritten)?;
+    out.flush().map_err(unwritten)?;
     Ok(Exit::Held)
 }

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use clap::Args;
-use ringback_exchange::{Attempt, Failure, Outcome, curl, printable};
+use ringback_exchange::{Attempt, Failure, Outcome, curl, json_line, printable};
 use ringback_generator::bytes;
 use ringback_report::terminal::{count, duration};
 use ringback_sender::{
@@ -74,7 +74,7 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
 /// Runs the command.
 pub(crate) fn run(args: &SendArgs) -> Result<Exit, CliError> {
     let secret = args.secret.as_deref().map(secret::read).transpose()?;
-    block_on(deliver(args, secret.as_ref()))?
+    block_on(deliver(args, secret.as_ref()))
 }
 
 async fn deliver(args: &SendArgs, secret: Option<&Secret>) -> Result<Exit, CliError> {
@@ -97,9 +97,9 @@ async fn deliver(args: &SendArgs, secret: Option<&Secret>) -> Result<Exit, CliEr
             ringback_signature::sign(secret, &id, clock::now_s(), &body)
         });
         let delivery = Delivery::new(index, body);
-        let headers = signature.unwrap_or_default();
-        // A signature is made of characters that every header line may have.
-        delivery.clone().with_headers(&headers).unwrap_or(delivery)
+        delivery.with_headers(&signature.unwrap_or_default()).unwrap_or_else(|error| {
+            unreachable!("a signature is made of what header lines may hold: {error}")
+        })
     };
 
     // A reader that has gone ends the run: nobody would see what else is answered.
@@ -127,9 +127,7 @@ async fn deliver(args: &SendArgs, secret: Option<&Secret>) -> Result<Exit, CliEr
     };
     let summary = send(&target, &plan, deliveries, on_attempt, stop).await;
     let summary = summary.map_err(|error| refused(error.into()))?;
-    if let Some(error) = broken {
-        return Err(error.into());
-    }
+    output::muted(broken.map_or(Ok(()), Err))?;
     // Where nobody was reached, sending the same again shows nothing more.
     let was_reached = |attempt: &Attempt| !matches!(&attempt.outcome, Outcome::Failed(it) if it.kind.is_unreachable());
     if let Some(attempt) = first_failure.filter(was_reached) {
@@ -156,8 +154,7 @@ fn print(attempt: &Attempt, as_json: bool) -> std::io::Result<()> {
         if let Outcome::Answered(reply) = &mut shown.outcome {
             reply.headers = reply.headers.redacted();
         }
-        serde_json::to_writer(&mut out, &shown)?;
-        return writeln!(out);
+        return writeln!(out, "{}", json_line(&shown)?);
     }
     let took = duration(attempt.duration_ms);
     match &attempt.outcome {
@@ -169,6 +166,9 @@ fn print(attempt: &Attempt, as_json: bool) -> std::io::Result<()> {
             let body = reply.body.to_text();
             if !body.is_empty() {
                 writeln!(out, "{}", printable(body.trim_end()))?;
+            }
+            if let Some(bytes) = attempt.reply_cut_at_bytes {
+                writeln!(out, "(the answer is longer and was cut at {bytes} bytes)")?;
             }
         }
         Outcome::Failed(failure) => {

@@ -3,43 +3,60 @@
 use std::future::pending;
 use std::io;
 
+use tokio::sync::oneshot;
+
+use crate::error::CliError;
+
 /// The wish that the process end, by SIGINT or SIGTERM (Ctrl-C elsewhere).
 ///
 /// From its making on, a signal is heard and no longer kills: it is made before anybody is told that the
-/// work has begun. Once the wish was heard, a second signal ends the process at once: whoever asks twice
-/// does not want to wait.
-pub(crate) struct Signals {
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-}
+/// work has begun. A second signal ends the process at once, whatever the work is busy with: whoever asks
+/// twice does not want to wait.
+pub(crate) struct Signals(oneshot::Receiver<()>);
 
 impl Signals {
     /// Begins to listen for signals.
-    pub(crate) fn new() -> io::Result<Self> {
-        #[cfg(unix)]
-        {
-            use tokio::signal::unix::{SignalKind, signal};
-            let interrupt = signal(SignalKind::interrupt())?;
-            let terminate = signal(SignalKind::terminate())?;
-            Ok(Self { interrupt, terminate })
-        }
-        #[cfg(not(unix))]
-        Ok(Self {})
-    }
-
-    /// Resolves when the process is asked to end.
-    pub(crate) async fn asked_to_end(mut self) {
-        self.next().await;
+    pub(crate) fn new() -> Result<Self, CliError> {
+        let mut source = Source::new()
+            .map_err(|error| CliError::environment("cannot listen for signals").because(error))?;
+        let (ask, asked) = oneshot::channel();
         tokio::spawn(async move {
-            self.next().await;
+            source.next().await;
+            let _ = ask.send(());
+            source.next().await;
             #[expect(
                 clippy::disallowed_methods,
                 reason = "the one end that does not wait for main"
             )]
             std::process::exit(130);
         });
+        Ok(Self(asked))
+    }
+
+    /// Resolves when the process is asked to end.
+    pub(crate) async fn asked_to_end(self) {
+        if self.0.await.is_err() {
+            // The runtime is ending, and then nobody is to be stopped.
+            pending().await
+        }
+    }
+}
+
+/// Where signals come from.
+struct Source {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Source {
+    #[cfg(unix)]
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let interrupt = signal(SignalKind::interrupt())?;
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Self { interrupt, terminate })
     }
 
     #[cfg(unix)]
@@ -48,10 +65,14 @@ impl Signals {
             heard = self.interrupt.recv() => heard,
             heard = self.terminate.recv() => heard,
         };
-        // No more signals can come when the runtime is ending; then nobody is to be stopped either.
         if heard.is_none() {
             pending().await
         }
+    }
+
+    #[cfg(not(unix))]
+    fn new() -> io::Result<Self> {
+        Ok(Self {})
     }
 
     #[cfg(not(unix))]
@@ -63,7 +84,12 @@ impl Signals {
 }
 
 /// Starts the runtime that sockets need, and runs `work` on it to its end.
-pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> io::Result<T> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    Ok(runtime.block_on(work))
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime
+        .map_err(|error| CliError::environment("cannot start the runtime").because(error))?;
+    let ended = runtime.block_on(work);
+    // A name that the system still looks up would otherwise hold the process.
+    runtime.shutdown_background();
+    ended
 }

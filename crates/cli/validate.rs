@@ -10,7 +10,7 @@ use ringback_report::terminal::count;
 use serde::Serialize;
 
 use crate::documents::{self, Document};
-use crate::error::CliError;
+use crate::error::{CliError, unwritten};
 use crate::exit::Exit;
 use crate::output;
 
@@ -79,17 +79,18 @@ pub(crate) fn run(args: &ValidateArgs) -> Result<Exit, CliError> {
                 } else {
                     text(&name, document, &finding)
                 };
-                writeln!(out, "{text}")?;
+                output::muted(writeln!(out, "{text}"))?;
             }
             Ok::<(), CliError>(())
         };
-        let count = documents::each(documents::open(file)?, is_lines, judge)?;
+        let unread = |error| CliError::usage(format!("cannot read `{name}`")).because(error);
+        let count = documents::each(documents::open(file)?, is_lines, judge, unread)?;
         if count == 0 {
             return Err(CliError::usage(format!("`{name}` holds no event")));
         }
         events += count;
     }
-    out.flush()?;
+    output::muted(out.flush())?;
     let events = usize::try_from(events).unwrap_or(usize::MAX);
     output::talk(&match wrong {
         0 => format!("{}: no findings", count(events, "event")),
@@ -118,7 +119,7 @@ fn name_of(file: &Path) -> String {
 
 fn json_line(name: &str, document: &Document<'_>, finding: &Finding) -> Result<String, CliError> {
     let line = Line { file: name, event: document.number, line: document.start.line, finding };
-    serde_json::to_string(&line).map_err(|error| CliError::from(std::io::Error::from(error)))
+    serde_json::to_string(&line).map_err(|error| unwritten(error.into()))
 }
 
 fn text(name: &str, document: &Document<'_>, finding: &Finding) -> String {

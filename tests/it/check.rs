@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::net::TcpListener;
 
-use crate::harness::{Folder, exchange, finish, nobody, read_request, receiver, root};
+use crate::harness::{Folder, exchange, finish, fixed, nobody, read_request, receiver, root};
 
 const ACCEPTED: &str = "\
 version: 1
@@ -72,7 +72,7 @@ fn in_ci_no_snapshot_is_written() {
         [("CI", "true", true), ("TF_BUILD", "True", true), ("CI", "false", false)]
     {
         let mut command = folder.ringback();
-        let output = crate::harness::finish(command.arg("check").env(name, value), b"").expect(4);
+        let output = finish(command.arg("check").env(name, value), b"").expect(4);
         assert_eq!(folder.path("snapshots/a.snap.new").exists(), !is_ci, "{name}={value}");
         assert_eq!(output.stdout.contains("not written: this is CI"), is_ci, "{}", output.stdout);
     }
@@ -105,7 +105,7 @@ steps:
       body $.at: expected a value, found nothing
     "#);
     assert!(
-        output.stdout.contains("reproduce: curl -sS -i -X POST http://127.0.0.1:"),
+        output.stdout.contains("reproduce: curl -sS -i -g -X POST http://127.0.0.1:"),
         "{}",
         output.stdout
     );
@@ -121,7 +121,7 @@ fn a_broken_receiver_is_found_out() {
     let args = ["check", scenario.to_str().unwrap(), "--target", &lazy, "--downstream", "crm=0"];
     let output = folder.run(&args).expect(1);
     assert!(output.stdout.contains("step `note` failed: 0 calls to crm"), "{}", output.stdout);
-    assert!(output.stderr.contains("--seed "), "{}", output.stderr);
+    assert!(output.stderr.contains("--identity "), "{}", output.stderr);
 }
 
 #[test]
@@ -151,41 +151,28 @@ fn a_file_that_cannot_be_used_is_shown_with_all_its_problems_and_the_others_stil
     folder.write("scenarios/a.yaml", ACCEPTED);
     folder.write("scenarios/b.yaml", "version: 1\nnmae: b\nsteps: []\n");
     let output = folder.run(&["check"]).expect(2);
-    insta::assert_snapshot!(output.stdout.split("invalid").nth(1).unwrap().split("pending").next().unwrap(), @r#"
-     scenarios/b.yaml
-      error: a scenario has no `name`
-       --> scenarios/b.yaml:1:1
-        |
-      1 | version: 1
-        | ^
+    insta::assert_snapshot!(output.stdout.split("invalid").nth(1).unwrap().split("pending").next().unwrap(), @"
+    scenarios/b.yaml
+     error: a scenario has no `name`
+      --> scenarios/b.yaml:1:1
+       |
+     1 | version: 1
+       | ^
 
-      error: a scenario has no key `nmae`
-       --> scenarios/b.yaml:2:1
-        |
-      2 | nmae: b
-        | ^^^^
-        |
-      help: did you mean `name`?
+     error: a scenario has no key `nmae`
+      --> scenarios/b.yaml:2:1
+       |
+     2 | nmae: b
+       | ^^^^
+       |
+     help: did you mean `name`?
 
-      error: a scenario has at least one step
-       --> scenarios/b.yaml:3:8
-        |
-      3 | steps: []
-        |        ^
-    pending scenarios/a.yaml (accepted, 87.1 ms)
-      snapshot snapshots/a.snap is new
-      ## event: fire answered-outbound
-
-      HTTP 200
-      content-type: application/json
-
-      {
-        "status": "accepted"
-      }
-      read it, then `ringback accept snapshots/a.snap.new` or `ringback reject snapshots/a.snap.new`
-
-    1 with a new or changed snapshot, 1
-    "#);
+     error: a scenario has at least one step
+      --> scenarios/b.yaml:3:8
+       |
+     3 | steps: []
+       |        ^
+    ");
     assert!(output.stdout.contains("pending scenarios/a.yaml"), "{}", output.stdout);
 
     let said = |args: &[&str]| folder.run(args).expect(2).stderr;
@@ -228,7 +215,7 @@ steps:
 ";
     folder.write("scenarios/a.yaml", &text.replace("count: 0", "count: { max: 1 }"));
     folder.write("scenarios/b.yaml", text);
-    let crm = nobody();
+    let crm = fixed(2);
 
     // Writes its note for an event only when the next one comes.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -266,7 +253,9 @@ fn what_the_command_line_names_must_be_there() {
     assert!(output.stdout.contains("no scenario has a downstream `crn`"), "{}", output.stdout);
     let output = folder.run(&["check", "--exclude", "scenarios/b.yaml"]).expect(2);
     assert!(output.stderr.contains("leaves nothing out"), "{}", output.stderr);
-    folder.run(&["check", "--exclude", "scenarios/a.yaml"]).expect(0);
+    folder.run(&["check", "--exclude", "scenarios/a.yaml"]).expect(2);
+    folder.write("scenarios/b/c.yaml", "version: 1\nbroken\n");
+    folder.run(&["check", "--exclude", "scenarios/b"]).expect(4);
 }
 
 #[test]

@@ -78,7 +78,9 @@ pub(crate) fn finish(command: &mut Command, stdin: &[u8]) -> Output {
     let stdin = stdin.to_owned();
     // The program may end without reading all; that is its right.
     let writer = thread::spawn(move || drop(pipe.write_all(&stdin)));
+    let watch = Watch::over(&child);
     let output = child.wait_with_output().unwrap();
+    drop(watch);
     writer.join().unwrap();
     Output {
         code: output.status.code(),
@@ -99,6 +101,24 @@ impl Output {
     pub(crate) fn json_lines(&self) -> Vec<serde_json::Value> {
         let lines = self.stdout.lines();
         lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+/// Kills a program that takes longer than anybody should wait; dropped, it watches no more.
+struct Watch {
+    _done: mpsc::Sender<()>,
+}
+
+impl Watch {
+    fn over(child: &Child) -> Self {
+        let (done, is_done) = mpsc::channel::<()>();
+        let id = child.id().to_string();
+        thread::spawn(move || {
+            if is_done.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+                let _ = Command::new("kill").args(["-9", &id]).status();
+            }
+        });
+        Self { _done: done }
     }
 }
 
@@ -154,6 +174,7 @@ impl Server {
 
     /// Waits for its end.
     pub(crate) fn wait(&mut self) -> Output {
+        let _watch = Watch::over(&self.child);
         let mut stdout = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
         let status = self.child.wait().unwrap();
@@ -226,9 +247,14 @@ pub(crate) fn exchange(addr: SocketAddr, request: &[u8]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// An address where nothing listens.
+/// An address where nothing listens: a port that no test gets from the system.
 pub(crate) fn nobody() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    SocketAddr::from(([127, 0, 0, 1], 1))
+}
+
+/// A fixed address of this machine that no other test uses; `test` tells tests apart.
+pub(crate) fn fixed(test: u8) -> SocketAddr {
+    SocketAddr::from(([127, 77, 0, test], 4010))
 }
 
 /// The root of the project.

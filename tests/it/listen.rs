@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Command;
 
-use crate::harness::{Folder, exchange, finish, has_peer, nobody, raw_receiver};
+use crate::harness::{Folder, PATIENCE, exchange, finish, has_peer, nobody, raw_receiver};
 
 const CLOSE: &str = "connection: close\r\n";
 
@@ -120,7 +120,7 @@ fn as_a_proxy_it_forwards_and_keeps_both_sides() {
     assert!(answer.contains("x-up: 1") && answer.ends_with("\r\n\r\nshort"), "{answer}");
     server.end().expect(0);
 
-    let forwarded = String::from_utf8(requests.recv().unwrap()).unwrap();
+    let forwarded = String::from_utf8(requests.recv_timeout(PATIENCE).unwrap()).unwrap();
     assert!(forwarded.starts_with("POST /base/hooks?x=1 HTTP/1.1\r\n"), "{forwarded}");
     assert!(forwarded.contains("x-a: b") && forwarded.ends_with("\r\n\r\nhi"), "{forwarded}");
     let lines = folder.run(&["export", "--store", "a.db"]).expect(0).json_lines();

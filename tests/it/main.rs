@@ -1,5 +1,5 @@
 //! What needs the whole program: every feature through its public door, with real sockets, files and
-//! peers (curl, Python, Node, sqlite3).
+//! peers (curl, jq, Python, sqlite3).
 
 mod harness;
 

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::net::Shutdown;
 
-use crate::harness::{Folder, nobody, raw_receiver, receiver};
+use crate::harness::{Folder, PATIENCE, nobody, raw_receiver, receiver};
 
 #[test]
 fn the_bytes_sent_are_those_that_generate_prints() {
@@ -22,7 +22,7 @@ fn the_bytes_sent_are_those_that_generate_prints() {
 
     let generated = folder.run(&["generate", "-c", "3", "--seed", "7"]).expect(0).stdout;
     for event in generated.lines() {
-        let request = String::from_utf8(requests.recv().unwrap()).unwrap();
+        let request = String::from_utf8(requests.recv_timeout(PATIENCE).unwrap()).unwrap();
         let (head, body) = request.split_once("\r\n\r\n").unwrap();
         assert_eq!(body, event);
         assert!(head.starts_with("POST /hooks?a=1 HTTP/1.1\r\n"), "{head}");

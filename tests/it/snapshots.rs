@@ -27,8 +27,16 @@ fn accepting_what_is_not_pending_is_an_error() {
     hint: name a `.snap.new` file or a folder; `ringback pending` lists them
     ");
     folder.write("a.snap.new", "no header");
-    let output = folder.run(&["accept", "a.snap.new"]);
-    assert!(folder.path("a.snap.new").exists() || output.code == Some(0), "{output:?}");
+    for (text, why) in [
+        ("no header", "does not begin with `---`"),
+        ("---\nsnapshot_kind: binary\nextension: a/b\n---\n", "is a binary one"),
+        ("---\n---\n<<<<<<< ours\n", "merge conflicts"),
+    ] {
+        folder.write("a.snap.new", text);
+        let output = folder.run(&["accept", "a.snap.new"]).expect(2);
+        assert!(output.stderr.contains(why), "{}", output.stderr);
+        assert!(folder.path("a.snap.new").exists() && !folder.path("a.snap").exists());
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::harness::{Folder, Server, has_peer, nobody, root};
+use crate::harness::{Folder, Server, fixed, has_peer, root};
 
 #[test]
 fn the_shipped_scenarios_hold_for_a_receiver_in_python_run_after_run() {
@@ -10,7 +10,7 @@ fn the_shipped_scenarios_hold_for_a_receiver_in_python_run_after_run() {
         return;
     }
     let folder = Folder::new();
-    let crm = nobody();
+    let crm = fixed(1);
     let start = |secret: &str| {
         let mut python = Command::new("python3");
         python.arg(root().join("tests/receivers/python_receiver.py"));

@@ -53,7 +53,7 @@ fn bytes_that_are_no_event_are_findings_with_a_place_and_never_a_panic() {
     twice.json:2:17: event 1: json.duplicate-key (inferred): /eventId: found the key a second time; most parsers keep the last, some the first, expected one value for the key
     digits.json:121:20: event 1: json.number (inferred): /payload/conversationCost/totalCost: found 123456789012345678901234567890, which most parsers read as 1.2345678901234568e29, expected a number that a double-precision float holds
     digits.json:121:20: event 1: shape.range (evidenced): /payload/conversationCost/totalCost: found 1.2345678901234568e+29, expected a number from -1000000000000000 to 1000000000000000
-    huge.json:121:24: event 1: json.syntax (documented): the whole event: found a syntax error (number out of range), expected one complete JSON text
+    huge.json:121:24: event 1: json.number (inferred): the whole event: found a number beyond ±1.8e308, expected a number that a double-precision float holds
     text.json:1:1: event 1: json.syntax (documented): the whole event: found a syntax error (expected value), expected one complete JSON text
     escape.json:1:13: event 1: json.syntax (documented): the whole event: found a syntax error (control character (\u0000-\u001F) found while parsing a string), expected one complete JSON text
     ");

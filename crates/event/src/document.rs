@@ -4,7 +4,7 @@
 //! and an integer of thirty digits silently a float. Both parse here too, and are reported.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -21,6 +21,15 @@ pub struct Place {
     pub column: usize,
     /// The byte, from 0.
     pub offset: usize,
+}
+
+impl Place {
+    /// Returns the place that is at `place` counted from this one.
+    #[must_use]
+    pub const fn then(self, place: Self) -> Self {
+        let column = if place.line == 1 { self.column + place.column - 1 } else { place.column };
+        Self { line: self.line + place.line - 1, column, offset: self.offset + place.offset }
+    }
 }
 
 /// Returns the place of the byte at `offset`.
@@ -76,8 +85,11 @@ pub(crate) fn read(bytes: &[u8]) -> (Option<Value>, Vec<Finding>) {
             return (None, findings);
         }
     };
-    for (finding, offset) in doubts(text) {
-        findings.push(finding.at(place_of(whole, skipped + offset)));
+    let mut places = Places { bytes: whole, last: place_of(whole, 0) };
+    let mut doubts = doubts(text);
+    doubts.sort_by_key(|(_, offset)| *offset);
+    for (finding, offset) in doubts {
+        findings.push(finding.at(places.next(skipped + offset)));
     }
     (Some(value), findings)
 }
@@ -89,6 +101,10 @@ fn unreadable(text: &str, error: &serde_json::Error) -> Finding {
     let what = message.split(" at line ").next().unwrap_or(&message);
     if what.contains("recursion limit") {
         return Finding::new(Rule::JsonDepth, "", "a 128th level of nesting", "at most 127");
+    }
+    if what.contains("number out of range") {
+        let expected = "a number that a double-precision float holds";
+        return Finding::new(Rule::JsonNumber, "", "a number beyond ±1.8e308", expected);
     }
     if text.trim().is_empty() {
         return Finding::new(Rule::JsonSyntax, "", "nothing", "a JSON text");
@@ -116,26 +132,56 @@ fn offset_of(text: &str, error: &serde_json::Error) -> usize {
     if error.is_eof() { text.len() } else { offset.min(text.len()) }
 }
 
-/// Returns the place of what a pointer leads to in a JSON text, or of the nearest value around it.
-pub(crate) fn locate(bytes: &[u8], pointer: &str) -> Option<Place> {
-    let text = std::str::from_utf8(bytes).ok()?;
+/// Gives findings that have none their places, in one walk however many they are. What is missing is
+/// placed at the nearest value around it.
+pub(crate) fn locate(bytes: &[u8], findings: &mut [Finding]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
     let bare = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut wanted = pointer;
-    loop {
-        let mut walk =
-            Walk { text: bare, at: 0, doubts: Vec::new(), wanted: Some(wanted), start: None };
-        walk.value(&At::Root);
-        if let Some(start) = walk.start {
-            return Some(place_of(bytes, text.len() - bare.len() + start));
+    let mut walk = Walk::new(bare);
+    for finding in findings.iter().filter(|finding| finding.place.is_none()) {
+        let mut pointer = finding.pointer.as_str();
+        // Known already, and then so is everything around it.
+        while walk.wanted.insert(pointer.to_owned(), None).is_none() {
+            let Some((around, _)) = pointer.rsplit_once('/') else { break };
+            pointer = around;
         }
-        wanted = wanted.rsplit_once('/')?.0;
+    }
+    if walk.wanted.is_empty() {
+        return;
+    }
+    walk.value(&At::Root);
+    let mut places = Places { bytes, last: place_of(bytes, 0) };
+    let mut order: Vec<&mut Finding> =
+        findings.iter_mut().filter(|finding| finding.place.is_none()).collect();
+    let offset = |pointer: &str| {
+        let around = std::iter::successors(Some(pointer), |it| it.rsplit_once('/').map(|it| it.0));
+        let found = around.filter_map(|it| walk.wanted.get(it).copied().flatten()).next();
+        text.len() - bare.len() + found.unwrap_or(0)
+    };
+    order.sort_by_cached_key(|finding| offset(&finding.pointer));
+    for finding in order {
+        finding.place = Some(places.next(offset(&finding.pointer)));
+    }
+}
+
+/// Places in ascending order, each counted from the last: from the begin each time it would be quadratic.
+struct Places<'a> {
+    bytes: &'a [u8],
+    last: Place,
+}
+
+impl Places<'_> {
+    fn next(&mut self, offset: usize) -> Place {
+        let rest = &self.bytes[self.last.offset..];
+        self.last = self.last.then(place_of(rest, offset - self.last.offset));
+        self.last
     }
 }
 
 /// Walks a text that is known to be JSON and reports duplicate keys and numbers that lose digits, each
 /// with its byte.
 fn doubts(text: &str) -> Vec<(Finding, usize)> {
-    let mut walk = Walk { text, at: 0, doubts: Vec::new(), wanted: None, start: None };
+    let mut walk = Walk::new(text);
     walk.value(&At::Root);
     walk.doubts
 }
@@ -145,16 +191,21 @@ struct Walk<'a> {
     text: &'a str,
     at: usize,
     doubts: Vec<(Finding, usize)>,
-    /// The pointer whose value is looked for, and where it was found.
-    wanted: Option<&'a str>,
-    start: Option<usize>,
+    /// The pointers whose values are looked for, and where each was found.
+    wanted: HashMap<String, Option<usize>>,
 }
 
 impl<'a> Walk<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { text, at: 0, doubts: Vec::new(), wanted: HashMap::new() }
+    }
+
     fn value(&mut self, at: &At<'_>) {
         let first = self.next_byte();
-        if self.wanted.is_some_and(|wanted| at.to_string() == wanted) {
-            self.start = Some(self.at);
+        if !self.wanted.is_empty()
+            && let Some(start) = self.wanted.get_mut(&at.to_string())
+        {
+            *start = Some(self.at);
         }
         match first {
             b'{' => self.object(at),
@@ -334,7 +385,7 @@ mod tests {
         "#);
         insta::assert_snapshot!(check(b"{\"n\": 1e400}"), @r#"
         unreadable
-        json.syntax "" 1:11+10: a syntax error (number out of range)
+        json.number "" 1:11+10: a number beyond ±1.8e308
         "#);
     }
 

@@ -25,9 +25,7 @@ pub fn judge(bytes: &[u8], level: Level) -> Vec<Finding> {
     if let Some(value) = value {
         findings.extend(judge_value(&value, level));
     }
-    for finding in &mut findings {
-        finding.place = finding.place.or_else(|| document::locate(bytes, &finding.pointer));
-    }
+    document::locate(bytes, &mut findings);
     findings
 }
 

@@ -19,7 +19,7 @@ static EVENT: LazyLock<Value> = LazyLock::new(|| {
 
 /// Returns the JSON Schema of an event. Validators other than ours reach the same verdict with it as
 /// [`Level::Shape`](crate::Level::Shape), but for the JSON inside strings, which JSON Schema only
-/// describes.
+/// describes, and for days that a month has not, which a pattern cannot tell.
 pub fn event() -> &'static Value {
     &EVENT
 }

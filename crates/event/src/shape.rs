@@ -230,6 +230,52 @@ mod tests {
         check(event).iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
+    /// The keywords that this check knows, or that judge nothing. A new attribute on a type brings a new
+    /// one, and other validators would judge what this one does not.
+    #[test]
+    fn the_schema_uses_no_keyword_that_is_not_known_here() {
+        const JUDGED: [&str; 12] = [
+            "$ref",
+            "anyOf",
+            "type",
+            "required",
+            "enum",
+            "minLength",
+            "pattern",
+            "items",
+            "contentSchema",
+            "properties",
+            "minimum",
+            "maximum",
+        ];
+        const SAYS_ONLY: [&str; 9] = [
+            "$schema",
+            "$defs",
+            "title",
+            "description",
+            "examples",
+            "format",
+            "contentMediaType",
+            "x-strength",
+            "default",
+        ];
+        fn walk(schema: &Value, names_keys: bool) {
+            let Some(keys) = schema.as_object() else { return };
+            for (key, value) in keys {
+                let is_known = JUDGED.contains(&key.as_str()) || SAYS_ONLY.contains(&key.as_str());
+                // An open object says so.
+                let is_open = key == "additionalProperties" && *value == Value::Bool(true);
+                assert!(names_keys || is_known || is_open, "`{key}` in {schema}");
+                let holds_names = !names_keys && matches!(key.as_str(), "properties" | "$defs");
+                match value {
+                    Value::Array(items) => items.iter().for_each(|item| walk(item, false)),
+                    value => walk(value, holds_names),
+                }
+            }
+        }
+        walk(schema::event(), false);
+    }
+
     #[test]
     fn the_documented_example_has_the_shape() {
         assert_eq!(said(&serde_json::from_slice(EXAMPLE).unwrap()), "");

@@ -14,8 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Timestamp(jiff::Timestamp);
 
 /// Twenty-four characters, in which years have four digits and months, days, hours … are in range.
-pub(crate) const PATTERN: &str =
-    r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$";
+pub(crate) const PATTERN: &str = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z$";
 
 /// A text that is not an instant in the form of the documented examples.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

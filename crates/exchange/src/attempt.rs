@@ -93,21 +93,6 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Every kind.
-    pub const ALL: [Self; 11] = [
-        Self::Dns,
-        Self::Guarded,
-        Self::Refused,
-        Self::Unreachable,
-        Self::Tls,
-        Self::ConnectTimedOut,
-        Self::TimedOut,
-        Self::Reset,
-        Self::Truncated,
-        Self::BadHttp,
-        Self::Other,
-    ];
-
     /// Returns the word for reports.
     pub const fn as_str(self) -> &'static str {
         match self {

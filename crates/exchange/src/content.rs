@@ -74,10 +74,11 @@ impl<'de> Deserialize<'de> for Content {
                 Ok(text.into())
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Content, A::Error> {
-                let Some(("base64", text)) = map.next_entry::<&str, Cow<'_, str>>()? else {
-                    return Err(A::Error::missing_field("base64"));
+                let text = match map.next_entry::<String, String>()? {
+                    Some((key, text)) if key == "base64" => text,
+                    _ => return Err(A::Error::missing_field("base64")),
                 };
-                let bytes = BASE64.decode(text.as_bytes()).map_err(A::Error::custom)?;
+                let bytes = BASE64.decode(text).map_err(A::Error::custom)?;
                 Ok(bytes.into())
             }
         }
@@ -103,7 +104,9 @@ mod tests {
         fn print_and_parse_are_inverse(bytes: Vec<u8>) {
             let content = Content::from(bytes);
             let line = serde_json::to_string(&content).unwrap();
-            prop_assert_eq!(serde_json::from_str::<Content>(&line).unwrap(), content);
+            prop_assert_eq!(&serde_json::from_str::<Content>(&line).unwrap(), &content);
+            let value = serde_json::to_value(&content).unwrap();
+            prop_assert_eq!(serde_json::from_value::<Content>(value).unwrap(), content);
         }
     }
 }

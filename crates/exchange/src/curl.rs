@@ -4,28 +4,41 @@ use std::fmt::Write as _;
 
 use crate::headers::Header;
 use crate::message::Request;
+use crate::printable::printable;
 
 /// Headers that curl writes itself; repeating them would frame the body twice.
 const WRITTEN_BY_CURL: [&str; 3] = ["host", "content-length", "transfer-encoding"];
 
 /// Writes the request as one line for a POSIX shell that sends the same bytes to `url`.
 ///
-/// Values of headers that carry secrets are replaced by `[redacted]`. A body with a NUL or with bytes
-/// that are no UTF-8 cannot stand in a command line; it is passed through `base64 -d`.
+/// Values of headers that carry secrets are replaced by `[redacted]`. A body with control characters
+/// or with bytes that are no UTF-8 cannot stand in a command line; it is passed through `base64 -d`. A
+/// body beyond 128 KiB makes a line that Linux refuses to execute.
 pub fn curl(url: &str, request: &Request) -> String {
     let body = &request.body.0;
-    let is_plain = !body.contains(&0) && std::str::from_utf8(body).is_ok();
+    // What would be escaped on its way to a terminal would not be the same bytes.
+    let is_shown_as_is = |text: &str| !text.contains('\0') && printable(text) == text;
+    let is_plain = std::str::from_utf8(body).is_ok_and(is_shown_as_is);
     let mut line = String::new();
     if !is_plain {
         let _ = write!(line, "printf %s {} | base64 -d | ", quote(&encode(body)));
     }
-    let _ = write!(line, "curl -sS -i -X {} {}", quote(&request.method), quote(url));
+    let _ = write!(line, "curl -sS -i -g -X {} {}", quote(&request.method), quote(url));
     for Header(name, value) in request.headers.redacted().0 {
         let name = name.to_ascii_lowercase();
         if WRITTEN_BY_CURL.contains(&name.as_str()) {
             continue;
         }
-        let _ = write!(line, " -H {}", quote(&format!("{name}: {}", value.to_text())));
+        // curl takes `x:` for "no such header" and `x;` for an empty one.
+        let header = match value.to_text() {
+            empty if empty.is_empty() => format!("{name};"),
+            value => format!("{name}: {value}"),
+        };
+        let _ = write!(line, " -H {}", quote(&header));
+    }
+    if request.headers.get("content-type").is_none() && !body.is_empty() {
+        // Otherwise curl says that it is a form.
+        line.push_str(" -H content-type:");
     }
     if !is_plain {
         line.push_str(" --data-binary @-");
@@ -69,8 +82,8 @@ mod tests {
 
     #[test]
     fn a_request_becomes_a_line_that_a_shell_takes() {
-        insta::assert_snapshot!(check(&[("Content-Type", "application/json"), ("Host", "x"), ("Authorization", "Bearer s3cret")], r#"{"name":"O'Hara"}"#), @r#"curl -sS -i -X POST 'http://127.0.0.1:3000/h?a=1&b=2' -H 'content-type: application/json' -H 'authorization: [redacted]' --data-binary '{"name":"O'\''Hara"}'"#);
-        insta::assert_snapshot!(check(&[], vec![0xFF]), @"printf %s /w== | base64 -d | curl -sS -i -X POST 'http://127.0.0.1:3000/h?a=1&b=2' --data-binary @-");
-        insta::assert_snapshot!(check(&[], "@home"), @"curl -sS -i -X POST 'http://127.0.0.1:3000/h?a=1&b=2' --data-raw @home");
+        insta::assert_snapshot!(check(&[("Content-Type", "application/json"), ("Host", "x"), ("Authorization", "Bearer s3cret")], r#"{"name":"O'Hara"}"#), @r#"curl -sS -i -g -X POST 'http://127.0.0.1:3000/h?a=1&b=2' -H 'content-type: application/json' -H 'authorization: [redacted]' --data-binary '{"name":"O'\''Hara"}'"#);
+        insta::assert_snapshot!(check(&[], vec![0xFF]), @"printf %s /w== | base64 -d | curl -sS -i -g -X POST 'http://127.0.0.1:3000/h?a=1&b=2' -H content-type: --data-binary @-");
+        insta::assert_snapshot!(check(&[], "@home"), @"curl -sS -i -g -X POST 'http://127.0.0.1:3000/h?a=1&b=2' -H content-type: --data-raw @home");
     }
 }

@@ -20,4 +20,4 @@ pub use curl::curl;
 pub use exchange::{Exchange, Forwarded};
 pub use headers::{Header, Headers, is_secret};
 pub use message::{Reply, Request};
-pub use printable::printable;
+pub use printable::{json_line, printable};

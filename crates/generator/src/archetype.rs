@@ -211,22 +211,25 @@ impl Plan {
         let inbound = Self { channel: Channel::Inbound, has_campaign: false, ..outbound };
         let either = if chance.permille(500) { inbound } else { outbound };
         let nobody = Self { answer: Answer::Nobody, ..outbound };
+        // Whoever else is on the line, it is the customer who ends it.
+        let transferred =
+            |outcome| Self { transfer: Some(outcome), ending: Ending::CustomerHangsUp, ..either };
         match archetype {
             Archetype::AnsweredOutbound => outbound,
             Archetype::UnansweredOutbound => Self { ending: Ending::NoAnswer, ..nobody },
             Archetype::Inbound => inbound,
             Archetype::WebChat => Self { channel: Channel::Chat, ..inbound },
-            Archetype::Transferred => Self { transfer: Some(Outcome::Connected), ..either },
+            Archetype::Transferred => transferred(Outcome::Connected),
             Archetype::WebCall => Self { channel: Channel::Web, ..inbound },
             Archetype::AnonymousChat => {
                 Self { channel: Channel::Chat, is_anonymous: true, ..inbound }
             }
             Archetype::WithheldNumber => Self { is_anonymous: true, ..inbound },
-            Archetype::TransferTimeout => Self { transfer: Some(Outcome::TimedOut), ..either },
-            Archetype::TransferFailed => Self { transfer: Some(Outcome::Failed), ..either },
+            Archetype::TransferTimeout => transferred(Outcome::TimedOut),
+            Archetype::TransferFailed => transferred(Outcome::Failed),
             Archetype::HandedOff => Self { hands_over: true, ..either },
             Archetype::HandedOffTransferred => {
-                Self { hands_over: true, transfer: Some(Outcome::Connected), ..either }
+                Self { hands_over: true, ..transferred(Outcome::Connected) }
             }
             Archetype::Flow => Self { has_flow: true, ..outbound },
             Archetype::InboundFlow => Self { has_flow: true, ..inbound },

@@ -13,7 +13,7 @@ use crate::Recipe;
 use crate::archetype::{Answer, Archetype, Channel, Ending, Outcome, Plan};
 use crate::chance::{Chance, Purpose};
 use crate::library::{Dialogue, Domain, Formats, Library, Locale, VariableKind};
-use crate::line::{Line, NAME};
+use crate::line::{self, Line, NAME, REFERENCE};
 use crate::price::Charge;
 use crate::profile::{IdStyle, KEYS, Key, Presence, Profile};
 use crate::script::{self, Beat, Mark, Speaker};
@@ -320,6 +320,7 @@ impl Draft {
             agent.name.to_owned(),
             colleague.map_or(agent.name, |colleague| colleague.name).to_owned(),
             company.to_owned(),
+            String::new(),
         ];
         let variables = name.map(|_| ("customerName".into(), Scalar::Slot(NAME)));
         (values, variables.into_iter().collect())
@@ -359,6 +360,9 @@ impl Draft {
                     (number.clone(), Scalar::Json(number))
                 }
             };
+            if matches!(variable.kind, VariableKind::Pattern(_)) && values[REFERENCE].is_empty() {
+                values[REFERENCE].clone_from(&spoken);
+            }
             values.push(spoken);
             variables.push((variable.name.as_str().into(), held));
         }
@@ -553,16 +557,20 @@ impl Formats {
     fn date(&self, date: DateTime) -> String {
         let month = usize::try_from(date.month()).map_or(0, |month| month.saturating_sub(1));
         let month = self.months.get(month).map_or("", String::as_str);
-        self.date.replace("{month}", month).replace("{day}", &date.day().to_string())
+        let day = date.day().to_string();
+        line::fill(&self.date, |slot| if slot == "month" { month } else { &day })
     }
 
     fn clock(&self, hour: i64, minute: i64) -> String {
         let half = self.halves.get(usize::from(hour >= 12)).map_or("", String::as_str);
-        self.clock
-            .replace("{hour24}", &hour.to_string())
-            .replace("{hour12}", &((hour + 11) % 12 + 1).to_string())
-            .replace("{minute}", &format!("{minute:02}"))
-            .replace("{half}", half)
+        let (hour24, hour12) = (hour.to_string(), ((hour + 11) % 12 + 1).to_string());
+        let minute = format!("{minute:02}");
+        line::fill(&self.clock, |slot| match slot {
+            "hour24" => &hour24,
+            "hour12" => &hour12,
+            "minute" => &minute,
+            _ => half,
+        })
     }
 
     /// Writes an amount of hundredths of the reference currency, converted: (spoken, held).
@@ -587,6 +595,6 @@ impl Formats {
         } else {
             &held
         };
-        (self.money.replace("{amount}", &amount), Scalar::Json(held.to_owned()))
+        (line::fill(&self.money, |_| &amount), Scalar::Json(held.to_owned()))
     }
 }

@@ -10,6 +10,10 @@
 //! [`ringback_event::judge`] at [`Level::Semantic`](ringback_event::Level::Semantic). No datum belongs
 //! to a person: phone numbers are from ranges kept for fiction, e-mail addresses at example domains.
 //!
+//! What a corpus is like as a whole is a [`Profile`]; the second event of a call is its [`analysis`].
+//! [`apply`] breaks an event in one of the named ways of the catalogue ([`mutations`]), and the
+//! [`strategy`] module draws events for property tests.
+//!
 //! ```
 //! use ringback_event::{Level, judge};
 //! use ringback_generator::{Archetype, Recipe, bytes};
@@ -24,6 +28,7 @@ mod analysis;
 mod archetype;
 mod call;
 mod chance;
+mod coverage;
 mod direct;
 mod library;
 mod like;
@@ -42,6 +47,7 @@ use ringback_event::{Event, Timestamp};
 
 pub use analysis::{Analysis, Generation, GenerationError, analysis};
 pub use archetype::{Archetype, ArchetypeError};
+pub use coverage::Coverage;
 pub use mutation::{
     ApplyError, Effect, Mutation, MutationError, Reaction, apply, apply_all, mutations, table,
 };

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use crate::line::{FIRST_OF_DOMAIN, Line, LineError, Slots};
+use crate::line::{FIRST_OF_DOMAIN, Line, LineError, REFERENCE, Slots};
 use crate::price::{Prices, PricesError};
 
 /// The embedded files: (path without `.toml`, text), locales first, then domains, by name.
@@ -291,8 +291,8 @@ enum Reason {
     #[error("`[choices]` has no entry `{0}`, which domain.toml declares as a choice")]
     NoChoice(String),
     #[error(
-        "each line of `{0}` must speak of a variable that is a pattern, such as an order number; \
-         without one, two calls can be alike to the letter"
+        "each line of `{0}` must speak of a variable that is a pattern, such as an order number (in a \
+         locale `{{reference}}`); without one, two calls can be alike to the letter"
     )]
     NoReference(&'static str),
     #[error("there is no locale `{0}`; add data/locales/{0}.toml first")]
@@ -444,6 +444,10 @@ fn locale(name: &str, text: &str) -> Result<Locale, Reason> {
     #[expect(clippy::cast_possible_truncation, reason = "between 10,000 and 1,000,000")]
     let character_us = (1e6 / characters_per_second) as i64;
     let lines = line_table(Cue::KEYS, lines, &Slots::shared())?;
+    // A message on a machine is all that is said in its call.
+    if !lines[Cue::Voicemail as usize].iter().all(|line| line.speaks_of(|slot| slot == REFERENCE)) {
+        return Err(Reason::NoReference(Cue::KEYS[Cue::Voicemail as usize]));
+    }
     let name = name.to_owned();
     Ok(Locale { name, weight, character_us, names, phones, formats, lines })
 }
@@ -584,8 +588,8 @@ mod tests {
     #[test]
     fn a_mistake_in_a_data_file_is_refused_with_the_file_and_what_is_wrong() {
         let support = "domains/support/en";
-        insta::assert_snapshot!(refused(support, |text| text.replace("{device}", "{devize}")), @"data file `domains/support/en.toml`: in `purpose`: `I'm calling about ticket {ticketNumber}, the trouble with your {devize}. Do you have a few minutes?` uses the slot `devize`, which is not known; known are customer, name, agent, colleague, company, ticketNumber, device, serialNumber, visitDate");
-        insta::assert_snapshot!(refused(support, |text| text.replace("Ticket {ticketNumber}.", "")), @"data file `domains/support/en.toml`: each line of `request` must speak of a variable that is a pattern, such as an order number; without one, two calls can be alike to the letter");
+        insta::assert_snapshot!(refused(support, |text| text.replace("{device}", "{devize}")), @"data file `domains/support/en.toml`: in `purpose`: `I'm calling about ticket {ticketNumber}, the trouble with your {devize}. Do you have a few minutes?` uses the slot `devize`, which is not known; known are customer, name, agent, colleague, company, reference, ticketNumber, device, serialNumber, visitDate");
+        insta::assert_snapshot!(refused(support, |text| text.replace("Ticket {ticketNumber}.", "")), @"data file `domains/support/en.toml`: each line of `request` must speak of a variable that is a pattern, such as an order number (in a locale `{reference}`); without one, two calls can be alike to the letter");
         insta::assert_snapshot!(refused(support, |text| text.replace("consent =", "assent =")), @"data file `domains/support/en.toml`: `[lines]` has no key `consent`; every locale and every domain needs all of them");
         insta::assert_snapshot!(refused(support, |text| format!("{text}\n[lines.extra]\n")), @"
         data file `domains/support/en.toml`: TOML parse error at line 139, column 1

@@ -237,3 +237,50 @@ fn lengths(mut logarithms: Vec<f64>) -> Option<(f64, f64)> {
     let variance = logarithms.iter().map(|it| (it - mean).powi(2)).sum::<f64>() / count;
     Some((median.exp().clamp(1_000.0, 7_200_000.0), variance.sqrt().min(2.0)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Recipe;
+
+    #[test]
+    fn a_call_shows_which_archetype_it_is_of() {
+        for archetype in Archetype::ALL {
+            // How a call ends is drawn for most archetypes, and a recording is done sooner or later.
+            let is_hidden = matches!(
+                archetype,
+                Archetype::UserHangup | Archetype::AgentHangup | Archetype::RecordingInProgress
+            );
+            for seed in 0..40 {
+                let recipe = Recipe { archetype: Some(*archetype), ..Recipe::new(seed) };
+                let event = crate::event(&recipe, seed % 3);
+                let found = classify(&event);
+                // Any customer may have asked not to be called.
+                let is_it = found == *archetype || found == Archetype::DoNotDisturb;
+                assert!(is_it || is_hidden, "{archetype}, seed {seed}, looks like {found}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_documented_end_reason_has_its_archetype() {
+        let reason = |archetype| {
+            let recipe = Recipe { archetype: Some(archetype), ..Recipe::new(7) };
+            crate::event(&recipe, 0).payload.end_reason.text().unwrap_or("none").to_owned()
+        };
+        let reasons = [
+            Archetype::UnansweredOutbound,
+            Archetype::UserHangup,
+            Archetype::UserInactivity,
+            Archetype::AgentHangup,
+            Archetype::NetworkError,
+            Archetype::MaxDuration,
+        ]
+        .map(reason);
+        for known in EndReason::KNOWN {
+            assert!(reasons.iter().any(|reason| reason == known), "{known}");
+        }
+        assert_eq!(reason(Archetype::Voicemail), "voicemail_detected");
+        assert_eq!(reason(Archetype::Transferred), "user_hangup");
+    }
+}

@@ -28,12 +28,14 @@ pub(crate) enum LineError {
 }
 
 /// The slots of every line, before those of the domain.
-const SHARED: [&str; 5] = ["customer", "name", "agent", "colleague", "company"];
+const SHARED: [&str; 6] = ["customer", "name", "agent", "colleague", "company", "reference"];
 
 /// The number of the customer's full name.
 pub(crate) const NAME: usize = 1;
 const AGENT: usize = 2;
 const COLLEAGUE: usize = 3;
+/// The number of the first pattern of the domain, whatever it is called there.
+pub(crate) const REFERENCE: usize = 5;
 
 /// The number of the first slot that belongs to the domain.
 pub(crate) const FIRST_OF_DOMAIN: usize = SHARED.len();
@@ -114,6 +116,20 @@ impl Line {
     }
 }
 
+/// Fills the slots of a short form, such as `{month} {day}`, in one pass.
+pub(crate) fn fill<'a>(form: &str, value: impl Fn(&str) -> &'a str) -> String {
+    let mut out = String::with_capacity(form.len() + 16);
+    let mut rest = form;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (slot, after) = after.split_once('}').unwrap_or((after, ""));
+        out.push_str(before);
+        out.push_str(value(slot));
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,7 +138,7 @@ mod tests {
     fn a_line_is_filled_by_the_numbers_of_its_slots() {
         let line =
             Line::read("{item} for {customer}.", &Slots::with(["item"].into_iter())).unwrap();
-        let values = ["Zoë", "", "", "", "", "A lamp"].map(str::to_owned);
+        let values = ["Zoë", "", "", "", "", "", "A lamp"].map(str::to_owned);
         let mut out = String::new();
         line.fill(&values, false, &mut out);
         assert_eq!(out, "A lamp for Zoë.");
@@ -133,7 +149,7 @@ mod tests {
     #[test]
     fn a_slot_that_is_not_known_is_refused_with_those_that_are() {
         let error = Line::read("Is it {colour}?", &Slots::shared()).unwrap_err();
-        insta::assert_snapshot!(error, @"`Is it {colour}?` uses the slot `colour`, which is not known; known are customer, name, agent, colleague, company");
+        insta::assert_snapshot!(error, @"`Is it {colour}?` uses the slot `colour`, which is not known; known are customer, name, agent, colleague, company, reference");
         insta::assert_snapshot!(Line::read("Is it {colour?", &Slots::shared()).unwrap_err(), @"`Is it {colour?` has no `}` after `{`");
     }
 }

@@ -189,7 +189,7 @@ impl Writer<'_> {
                 optional -= 1;
             }
             if stops_at == Some(told) {
-                return;
+                break;
             }
             if hands_over_at == Some(told) {
                 self.hand_over();
@@ -201,7 +201,7 @@ impl Writer<'_> {
                 self.extra(&step.exchange);
             }
         }
-        if hands_over_at.is_some_and(|at| at >= told) {
+        if hands_over_at.is_some() && self.by == 0 {
             self.hand_over();
         }
     }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::chance::{Chance, Purpose};
 use crate::library::{Domain, FakeLocale, Library, Locale, Names, Phones};
+use crate::line;
 use crate::profile::Profile;
 
 /// Milliseconds of a day.
@@ -283,22 +284,13 @@ fn names(names: &'static Names, chance: &mut Chance) -> (&'static str, &'static 
         Some(FakeLocale::PtBr) => fake_names!(PT_BR),
         Some(FakeLocale::ArSa) => fake_names!(AR_SA),
         Some(FakeLocale::JaJp) => fake_names!(JA_JP),
-        None => (chance.pick(&names.given), chance.pick(&names.family)),
+        None => (chance.pick(&names.given).as_str(), chance.pick(&names.family).as_str()),
     }
 }
 
 /// Fills `{given}` and `{family}`.
 fn named(form: &str, given: &str, family: &str) -> String {
-    let mut out = String::with_capacity(form.len() + given.len() + family.len());
-    let mut rest = form;
-    while let Some((before, after)) = rest.split_once('{') {
-        out.push_str(before);
-        let (slot, after) = after.split_once('}').unwrap_or((after, ""));
-        out.push_str(if slot == "given" { given } else { family });
-        rest = after;
-    }
-    out.push_str(rest);
-    out
+    line::fill(form, |slot| if slot == "given" { given } else { family })
 }
 
 /// Returns the part of an address before the `@`: the name in ASCII where it has one, and the number
@@ -314,7 +306,12 @@ fn handle(given: &str, family: &str, number: u64) -> String {
 
 /// Writes a name of a Latin script in small ASCII letters; others are left out.
 fn ascii(name: &str) -> String {
-    let mut out = String::new();
+    let mut out = String::with_capacity(name.len());
+    if name.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        out.push_str(name);
+        out.make_ascii_lowercase();
+        return out;
+    }
     for letter in name.chars().flat_map(char::to_lowercase) {
         match letter {
             'a'..='z' => out.push(letter),

@@ -41,11 +41,11 @@ fn version_1_makes_these_bytes() {
     user-inactivity 9954 96875697eb2ce8fd
     network-error 9910 69e0367bb32f60b4
     max-duration 11748 0fb85d90e6cbcbca
-    voicemail 4515 14957d9b29157f60
+    voicemail 4559 516afdcf353dac8a
     busy 1970 39c46c3b61bd3dcf
     failed 1971 8ae10627f003edcc
     do-not-disturb 11241 8d98596664642964
     recording-in-progress 11187 bcf6b18b579bc43f
-    mix 1417788 a0e69d9c5a2abb4b
+    mix 1419139 82a913e25bc260a4
     ");
 }

@@ -12,7 +12,7 @@ use ringback_exchange::Exchange;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use crate::answer::{Answer, Responder};
 use crate::budget::Budget;
@@ -22,6 +22,10 @@ use crate::connection;
 use crate::error::StartError;
 use crate::keep::{Keep, Keeper};
 use crate::limits::{self, Limits};
+
+/// What a store gets to close its file when draining has taken all the time there was. It has nothing
+/// to write then: whoever waited for it has been cut.
+const CLOSE_MIN: Duration = Duration::from_secs(1);
 
 /// After an error of `accept` that is not one client's, as too many open files: trying again at once
 /// would turn one core into heat and change nothing.
@@ -171,11 +175,11 @@ async fn run(
     for accepted in accept_waiting(socket, &places) {
         serve(&mut connections, accepted);
     }
-    let drain = capture.limits.drain;
-    let _ = timeout(drain, async { while connections.join_next().await.is_some() {} }).await;
+    let end = Instant::now() + capture.limits.drain;
+    let _ = timeout_at(end, async { while connections.join_next().await.is_some() {} }).await;
     let cut = connections.len();
     connections.shutdown().await;
-    close(capture, cut).await
+    close(capture, cut, end.saturating_duration_since(Instant::now())).await
 }
 
 type Accepted = (TcpStream, SocketAddr, OwnedSemaphorePermit);
@@ -211,12 +215,13 @@ fn accept_waiting(socket: TcpListener, places: &Arc<Semaphore>) -> Vec<Accepted>
     waiting
 }
 
-async fn close(capture: Arc<Capture>, cut: usize) -> Drained {
-    let (refused, unseen, within) = (capture.refused(), capture.unseen(), capture.limits.store);
+/// Gives up the capture; the store may take what is `left` of the time to end in, and at least a second.
+async fn close(capture: Arc<Capture>, cut: usize, left: Duration) -> Drained {
+    let (refused, unseen) = (capture.refused(), capture.unseen());
     let mut drained = Drained { cut, refused, unseen, store_stuck: false };
     // No connection is left that could hold the other end.
     if let Some(Keeper::Store(store)) = Arc::into_inner(capture).map(Capture::into_keeper) {
-        drained.store_stuck = !store.finish(within).await;
+        drained.store_stuck = !store.finish(left.max(CLOSE_MIN)).await;
     }
     drained
 }

@@ -121,9 +121,20 @@ impl Recording {
             tokio::select! {
                 // What has come counts, even when the time ends in the same moment.
                 biased;
-                Ok(()) = completed.changed(), if ended != Ended::TooMany => {}
-                () = sleep_until(deadline) => return Waited { matched: by_number(matched), ended },
+                Ok(()) = completed.changed(), if ended != Ended::TooMany => continue,
+                () = sleep_until(deadline) => {}
             }
+            // A request that has arrived and waits for its reply is not quiet: it may be the one too
+            // many. It is waited for, but not longer than the whole wait may last.
+            let longest = begun.checked_add(within).and_then(|end| end.checked_add(quiet));
+            if ended == Ended::Quiet && self.is_replying() {
+                tokio::select! {
+                    biased;
+                    Ok(()) = completed.changed() => continue,
+                    () = sleep_until(longest) => {}
+                }
+            }
+            return Waited { matched: by_number(matched), ended };
         }
     }
 
@@ -150,6 +161,12 @@ impl Recording {
         let count = kept.complete.len();
         drop(kept);
         self.0.completed.send_replace(count);
+    }
+
+    /// Tells whether a request has arrived whose reply has not been given.
+    fn is_replying(&self) -> bool {
+        let kept = self.kept();
+        kept.arrived > kept.complete.len() as u64
     }
 
     fn after(&self, seen: usize) -> Vec<(Instant, Exchange)> {
@@ -289,6 +306,29 @@ mod tests {
         recording.complete(exchange(3, 201));
         let waited = recording.wait(is_201, 1..=2, 10 * SECOND, 2 * SECOND).await;
         assert_eq!((waited.ended, waited.matched.len()), (Ended::TooMany, 3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_waits_for_its_reply_is_not_quiet() {
+        let recording = Recording::new(ROOM);
+        recording.arrive(0).unwrap();
+        recording.complete(exchange(1, 201));
+        recording.arrive(0).unwrap();
+        let (waited, ()) =
+            tokio::join!(recording.wait(is_201, 1..=1, 10 * SECOND, 2 * SECOND), async {
+                advance(5 * SECOND).await;
+                recording.complete(exchange(2, 201));
+            });
+        assert_eq!(waited.ended, Ended::TooMany);
+
+        let begun = Instant::now();
+        recording.arrive(0).unwrap();
+        let waited = recording.wait(is_201, 2..=2, 10 * SECOND, 2 * SECOND).await;
+        assert_eq!(
+            (waited.ended, begun.elapsed().as_secs()),
+            (Ended::Quiet, 12),
+            "but not for ever"
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -119,6 +119,4 @@ pub struct Tally {
     pub environment: usize,
     /// Scenario or snapshot files that cannot be used.
     pub invalid: usize,
-    /// Whether the run was stopped before its end.
-    pub interrupted: bool,
 }

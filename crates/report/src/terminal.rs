@@ -20,18 +20,26 @@ const DIM: Style = Style::new().dimmed();
 /// The text has ANSI colours; a stream that does not want them has them stripped by the printer.
 pub fn text(event: &RunEvent) -> String {
     let mut out = String::new();
+    // Names of files and of scenarios are somebody else's text too.
+    let shown = |text: &str| printable(text).replace('\n', "\\n");
     match event {
         RunEvent::RunStarted { target, scenarios, .. } => {
             let target = target.as_deref().unwrap_or("the sample receiver");
-            let _ = writeln!(out, "checking {} against {target}", count(*scenarios, "scenario"));
+            let scenarios = count(*scenarios, "scenario");
+            let _ = writeln!(out, "checking {scenarios} against {}", shown(target));
         }
         RunEvent::ScenarioInvalid { file, problems } => {
-            let _ = writeln!(out, "{FAIL}invalid{FAIL:#} {file}");
-            indent(&mut out, problems);
+            let _ = writeln!(out, "{FAIL}invalid{FAIL:#} {}", shown(file));
+            indent(&mut out, &printable(problems));
         }
         RunEvent::StepFinished { verdict: Verdict::Pass, .. } => {}
         RunEvent::StepFinished { file, line, step, summary, verdict, breaches, reproduce } => {
-            let _ = writeln!(out, "{file}:{line}: step `{step}` {}: {summary}", past(*verdict));
+            let _ = writeln!(
+                out,
+                "{}:{line}: step `{step}` {}: {summary}",
+                shown(file),
+                past(*verdict)
+            );
             for breach in breaches {
                 let _ = writeln!(out, "  {}", describe(breach));
             }
@@ -48,11 +56,13 @@ pub fn text(event: &RunEvent) -> String {
             let word = word(*verdict);
             let _ = writeln!(
                 out,
-                "{style}{word:7}{style:#} {file} {DIM}({name}, {}){DIM:#}",
+                "{style}{word:7}{style:#} {} {DIM}({}, {}){DIM:#}",
+                shown(file),
+                shown(name),
                 duration(*duration_ms),
             );
             if let Some(error) = error {
-                indent(&mut out, error);
+                indent(&mut out, &printable(error));
             }
             describe_snapshot(snapshot, &mut out);
         }
@@ -71,15 +81,16 @@ fn describe(breach: &Breach) -> String {
 fn describe_snapshot(snapshot: &SnapshotOutcome, out: &mut String) {
     let (what, path, pending, lines) = match snapshot {
         SnapshotOutcome::Skipped | SnapshotOutcome::Empty | SnapshotOutcome::Same => return,
-        SnapshotOutcome::Unusable { error } => return indent(out, error),
+        SnapshotOutcome::Unusable { error } => return indent(out, &printable(error)),
         SnapshotOutcome::New { path, pending, text } => ("is new", path, pending, text.clone()),
         SnapshotOutcome::Changed { path, pending, diff } => {
-            ("has changed", path, pending, coloured(diff))
+            // The accepted text is a file that anybody may have written.
+            ("has changed", path, pending, coloured(&printable(diff)))
         }
     };
-    let _ = writeln!(out, "  snapshot {path} {what}");
+    let _ = writeln!(out, "  snapshot {} {what}", printable(path));
     indent(out, &lines);
-    let advice = match pending {
+    let advice = match pending.as_deref().map(printable) {
         Some(pending) => {
             format!("read it, then `ringback accept {pending}` or `ringback reject {pending}`")
         }
@@ -108,8 +119,7 @@ fn describe_tally(tally: &Tally) -> String {
     let parts = parts.into_iter().filter(|part| part.0 > 0);
     let parts: Vec<String> =
         parts.map(|(n, what, style)| format!("{style}{n} {what}{style:#}")).collect();
-    let all = if parts.is_empty() { "nothing was checked".to_owned() } else { parts.join(", ") };
-    if tally.interrupted { format!("{all}, then interrupted") } else { all }
+    if parts.is_empty() { "nothing was checked".to_owned() } else { parts.join(", ") }
 }
 
 fn indent(out: &mut String, text: &str) {
@@ -136,7 +146,7 @@ const fn past(verdict: Verdict) -> &'static str {
         Verdict::Fail => "failed",
         Verdict::Flaky => "is flaky",
         Verdict::Pending => "is pending",
-        Verdict::Unknown => "ended in nobody knows what",
+        Verdict::Unknown => "got no trustworthy answer",
     }
 }
 

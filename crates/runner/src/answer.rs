@@ -2,7 +2,7 @@
 
 use ringback_exchange::{Attempt, Outcome, Reply, Verdict};
 use ringback_report::{Breach, terminal};
-use ringback_scenario::{Check, Expect, Lookup, PathCheck};
+use ringback_scenario::{Expect, Lookup, Mismatch, PathCheck, Unresolved};
 use serde_json::Value;
 
 /// Judges an attempt, and lists what does not hold.
@@ -23,6 +23,15 @@ pub(crate) fn judge(
         }
     };
     let mut breaches = Vec::new();
+    if let Some(bytes) = attempt.reply_cut_at_bytes
+        && !expect.body.is_empty()
+    {
+        breaches.push(Breach {
+            what: "body".to_owned(),
+            expected: format!("at most {bytes} bytes"),
+            found: "more; it was cut there, and what follows judges a part".to_owned(),
+        });
+    }
     if !expect.status.contains(reply.status) {
         breaches.push(Breach {
             what: "status".to_owned(),
@@ -40,24 +49,46 @@ pub(crate) fn judge(
             });
         }
     }
+    let shown = reply.headers.redacted();
     for (name, check) in &expect.headers {
         let value = reply.headers.get(name).map(Value::from);
-        breaches.extend(breach(format!("header {name}"), check, value.as_ref(), lookup));
+        let found = match check.resolve(lookup) {
+            Ok(check) => check.judge(value.as_ref()).err(),
+            Err(error) => Some(Mismatch { expected: check.to_string(), found: error.to_string() }),
+        };
+        breaches.extend(found.map(|mismatch| Breach {
+            what: format!("header {name}"),
+            expected: mismatch.expected,
+            // A secret is judged and not shown.
+            found: match (&value, shown.get(name)) {
+                (Some(Value::String(real)), Some(text)) if real != text => text.to_owned(),
+                _ => shorten(&mismatch.found),
+            },
+        }));
     }
     if !expect.body.is_empty() {
-        breaches.extend(judge_body("body", &reply.body.0, &expect.body, lookup));
+        let resolve = |part: &PathCheck| resolve(part, lookup);
+        match expect.body.iter().map(resolve).collect::<Result<Vec<_>, _>>() {
+            Ok(checks) => breaches.extend(judge_body("body", &reply.body.0, &checks)),
+            Err(error) => breaches.push(Breach {
+                what: "body".to_owned(),
+                expected: "what a reference leads to".to_owned(),
+                found: error.to_string(),
+            }),
+        }
     }
     let verdict = if breaches.is_empty() { Verdict::Pass } else { Verdict::Fail };
     (verdict, breaches)
 }
 
-/// Judges parts of a JSON body. A path that leads to several values is judged as the list of them.
-pub(crate) fn judge_body(
-    of: &str,
-    body: &[u8],
-    checks: &[PathCheck],
-    lookup: Lookup<'_>,
-) -> Vec<Breach> {
+/// Resolves the references in a check, once: what it means must not depend on when it is looked at.
+pub(crate) fn resolve(part: &PathCheck, lookup: Lookup<'_>) -> Result<PathCheck, Unresolved> {
+    Ok(PathCheck { path: part.path.clone(), check: part.check.resolve(lookup)? })
+}
+
+/// Judges parts of a JSON body by checks that are resolved. A path that leads to several values is
+/// judged as the list of them.
+pub(crate) fn judge_body(of: &str, body: &[u8], checks: &[PathCheck]) -> Vec<Breach> {
     let Ok(value) = serde_json::from_slice::<Value>(body) else {
         return vec![Breach {
             what: of.to_owned(),
@@ -72,25 +103,10 @@ pub(crate) fn judge_body(
             [one] => Some((*one).clone()),
             many => Some(many.iter().copied().cloned().collect()),
         };
-        breach(format!("{of} {path}"), check, found.as_ref(), lookup)
+        let Mismatch { expected, found } = check.judge(found.as_ref()).err()?;
+        Some(Breach { what: format!("{of} {path}"), expected, found: shorten(&found) })
     };
     checks.iter().filter_map(judge).collect()
-}
-
-fn breach(
-    what: String,
-    check: &Check,
-    value: Option<&Value>,
-    lookup: Lookup<'_>,
-) -> Option<Breach> {
-    let (expected, found) = match check.resolve(lookup) {
-        Ok(check) => {
-            let mismatch = check.judge(value).err()?;
-            (mismatch.expected, mismatch.found)
-        }
-        Err(error) => (check.to_string(), error.to_string()),
-    };
-    Some(Breach { what, expected, found: shorten(&found) })
 }
 
 /// Shows a status with what came along, which mostly says why.

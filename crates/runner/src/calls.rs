@@ -5,7 +5,7 @@ use ringback_recorder::{PathPattern, Recording};
 use ringback_report::Breach;
 use ringback_scenario::{Calls, Count, Lookup, PathCheck, interpolate_text};
 
-use crate::answer::judge_body;
+use crate::answer::{judge_body, resolve};
 use crate::steps::Trouble;
 
 /// What a wait for calls has found.
@@ -33,11 +33,7 @@ pub(crate) async fn judge(
         }
         None => None,
     };
-    // References are resolved once: a call that matches must not depend on when it is looked at.
-    let body = calls.body.iter().map(|part| {
-        let check = part.check.resolve(lookup).map_err(|error| wrong(&error))?;
-        Ok(PathCheck { path: part.path.clone(), check })
-    });
+    let body = calls.body.iter().map(|part| resolve(part, lookup).map_err(|error| wrong(&error)));
     let body = body.collect::<Result<Vec<_>, Trouble>>()?;
 
     // Why a call is not one of those that are counted; `None` for one that is.
@@ -59,7 +55,7 @@ pub(crate) async fn judge(
         if body.is_empty() {
             return None;
         }
-        let breaches = judge_body("body", &request.body.0, &body, lookup);
+        let breaches = judge_body("body", &request.body.0, &body);
         let first = breaches.first()?;
         Some(format!("{}: expected {}, found {}", first.what, first.expected, first.found))
     };

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Instant;
@@ -13,11 +13,13 @@ use ringback_recorder::Clock;
 use ringback_report::{RunEvent, SnapshotOutcome, Tally};
 use ringback_scenario::{BYTES_MAX, Scenario, Surroundings, parse};
 use ringback_sender::AllowHost;
+use ringback_signature::Secret;
 use ringback_snapshot::{
     About, Comparison, Redactions, SnapshotError, compare, render_reply, render_request, settle,
     write_pending,
 };
 
+use crate::identity;
 use crate::scene::{self, describe};
 use crate::shelf::Shelved;
 use crate::steps::{self, Played, Product, Trouble};
@@ -34,6 +36,8 @@ pub struct Settings {
     /// What the ids of conversations are drawn from. A receiver that runs on and de-duplicates needs
     /// another one for each run.
     pub identity: u64,
+    /// Signs the events of scenarios that name no secret.
+    pub secret: Option<Secret>,
     /// Whether new and changed snapshots are written as pending.
     pub write_pending: bool,
     /// Looks an environment variable up.
@@ -77,7 +81,10 @@ pub async fn check(
         let downstreams = valid.iter().flat_map(|(_, _, scenario)| &scenario.downstream);
         downstreams.into_iter().any(|downstream| downstream.name == *name)
     };
-    if let Some((name, addr)) = settings.downstream.iter().find(|(name, _)| !named(name)) {
+    // A file that cannot be read may have it.
+    let all_read = valid.len() == scenarios.len();
+    let unknown = settings.downstream.iter().filter(|(name, _)| all_read && !named(name));
+    for (name, addr) in unknown {
         let problems = format!("no scenario has a downstream `{name}`");
         invalid(format!("--downstream {name}={addr}"), problems, &mut on_event);
     }
@@ -86,14 +93,13 @@ pub async fn check(
     let mut past = Vec::new();
     for (shelved, file, scenario) in valid {
         let begun = Instant::now();
-        let played = run(&file, &scenario, settings, &past, &mut on_event).await;
+        let played = run(shelved, &file, &scenario, settings, &past, &mut on_event).await;
         let (verdict, snapshot, error) = match played {
             Ok(played) => {
                 let labels = played.labels.iter();
                 let fresh = labels.filter(|(_, label)| is_of_conversation(label));
                 past.extend(fresh.map(|(id, _)| id.clone()));
-                let (verdict, snapshot) =
-                    settle_snapshot(&scenario, shelved, &file, &played, settings);
+                let (verdict, snapshot) = settle_snapshot(&scenario, shelved, &played, settings);
                 (verdict, snapshot, None)
             }
             Err(Trouble::Scenario(problems)) => {
@@ -127,17 +133,20 @@ fn is_of_conversation(label: &str) -> bool {
 
 fn read(path: &Path, file: &str, settings: &Settings) -> Result<Scenario, String> {
     let refused = |error: io::Error| format!("cannot read `{file}`: {error}");
-    let size = fs::metadata(path).map_err(refused)?.len();
-    if size > BYTES_MAX as u64 {
-        return Err(format!("`{file}` has {size} bytes, more than {BYTES_MAX}"));
+    // Opening a pipe would wait for its writer, and a device never ends.
+    if !fs::metadata(path).map_err(refused)?.is_file() {
+        return Err(format!("`{file}` is no file that could be read"));
     }
-    let text = fs::read_to_string(path).map_err(refused)?;
+    let mut text = String::new();
+    let bounded = fs::File::open(path).map_err(refused)?.take(BYTES_MAX as u64 + 1);
+    { bounded }.read_to_string(&mut text).map_err(refused)?;
     let archetypes: Vec<&str> = Archetype::ALL.iter().map(|archetype| archetype.as_str()).collect();
     let surroundings = Surroundings { archetypes: &archetypes, env: settings.env };
     parse(file, &text, surroundings).map_err(|invalid| invalid.to_string())
 }
 
 async fn run(
+    shelved: &Shelved,
     file: &str,
     scenario: &Scenario,
     settings: &Settings,
@@ -145,7 +154,8 @@ async fn run(
     on_event: &mut impl FnMut(RunEvent),
 ) -> Result<Played, Trouble> {
     let scene = scene::set(scenario, settings).await?;
-    let played = steps::play(file, scenario, &scene, settings, past, on_event).await;
+    let identity = identity::of_scenario(settings.identity, &shelved.name);
+    let played = steps::play(file, scenario, identity, &scene, settings, past, on_event).await;
     scene.strike().await;
     played
 }
@@ -153,7 +163,6 @@ async fn run(
 fn settle_snapshot(
     scenario: &Scenario,
     shelved: &Shelved,
-    file: &str,
     played: &Played,
     settings: &Settings,
 ) -> (Verdict, SnapshotOutcome) {
@@ -164,7 +173,7 @@ fn settle_snapshot(
     if text.is_empty() {
         return (Verdict::Pass, SnapshotOutcome::Empty);
     }
-    match compare_and_write(scenario, shelved, file, text, settings) {
+    match compare_and_write(scenario, shelved, text, settings) {
         Ok(SnapshotOutcome::Same) => (Verdict::Pass, SnapshotOutcome::Same),
         Ok(outcome) => (Verdict::Pending, outcome),
         Err(error) => (Verdict::Fail, SnapshotOutcome::Unusable { error: describe(&error) }),
@@ -174,7 +183,6 @@ fn settle_snapshot(
 fn compare_and_write(
     scenario: &Scenario,
     shelved: &Shelved,
-    file: &str,
     text: String,
     settings: &Settings,
 ) -> Result<SnapshotOutcome, SnapshotError> {
@@ -190,7 +198,7 @@ fn compare_and_write(
     let pending = if settings.write_pending {
         let about = About {
             description: scenario.name.clone(),
-            input_file: file.to_owned(),
+            input_file: shelved.name.clone(),
             seed: scenario.seed,
         };
         Some(write_pending(path, &text, &about)?.display().to_string())
@@ -215,19 +223,22 @@ fn render(scenario: &Scenario, played: &Played) -> String {
     let mut sections = Vec::new();
     for produced in played.produced.iter().filter(|produced| produced.in_snapshot) {
         let texts = match &produced.what {
-            Product::Replies(replies) => {
+            Product::Replies { replies, in_order } => {
                 let mut texts: Vec<String> =
                     replies.iter().map(|reply| render_reply(reply, &redactions)).collect();
                 // Answers to deliveries at once have no order of their own.
-                texts.sort();
+                if !in_order {
+                    texts.sort();
+                }
                 texts
             }
             Product::Calls(calls) => calls
                 .iter()
                 .map(|call| {
                     let request = render_request(&call.request, &redactions);
-                    let status = call.reply.as_ref().map_or(0, |reply| reply.status);
-                    format!("{request}\n\nanswered {status}")
+                    let reply = call.reply.as_ref();
+                    let end = reply.map(|reply| format!("answered {}", reply.status));
+                    format!("{request}\n\n{}", end.unwrap_or_else(|| "unanswered".to_owned()))
                 })
                 .collect(),
         };

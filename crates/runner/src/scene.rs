@@ -89,7 +89,7 @@ impl Scene {
 }
 
 fn secret(scenario: &Scenario, settings: &Settings) -> Result<Option<Secret>, String> {
-    let Some(text) = &scenario.secret else { return Ok(None) };
+    let Some(text) = &scenario.secret else { return Ok(settings.secret.clone()) };
     let lookup =
         |name: &str| name.strip_prefix("env.").and_then(settings.env).map(serde_json::Value::from);
     let text = interpolate_text(text, &lookup).map_err(|error| format!("sign.secret: {error}"))?;

@@ -12,6 +12,9 @@ pub struct Shelved {
     pub scenario: PathBuf,
     /// Its snapshot, there or not.
     pub snapshot: PathBuf,
+    /// What the scenario is called wherever that must not depend on how its path was typed: the path
+    /// from the mirrored folder on, with forward slashes, such as `scenarios/a/b.yaml`.
+    pub name: String,
 }
 
 /// Scenario files that cannot be found.
@@ -70,13 +73,13 @@ pub fn find(paths: &[PathBuf], snapshots_in: Option<&Path>) -> Result<Vec<Shelve
         }
         let folder = if is_folder { path } else { path.parent().unwrap_or(Path::new("")) };
         for scenario in files {
-            let snapshot = snapshot_of(&scenario, folder, snapshots_in);
+            let (snapshot, name) = place(&scenario, folder, snapshots_in);
             if let Some(one) = owners.insert(snapshot.clone(), scenario.clone())
                 && one != scenario
             {
                 return Err(FindError::Shared { one, other: scenario, snapshot });
             }
-            let shelved = Shelved { scenario, snapshot };
+            let shelved = Shelved { scenario, snapshot, name };
             if !found.contains(&shelved) {
                 found.push(shelved);
             }
@@ -85,7 +88,8 @@ pub fn find(paths: &[PathBuf], snapshots_in: Option<&Path>) -> Result<Vec<Shelve
     Ok(found)
 }
 
-fn snapshot_of(scenario: &Path, folder: &Path, snapshots_in: Option<&Path>) -> PathBuf {
+/// Returns where the snapshot of a scenario lies, and the scenario's name.
+fn place(scenario: &Path, folder: &Path, snapshots_in: Option<&Path>) -> (PathBuf, String) {
     let is_mirrored = |path: &&Path| path.file_name().is_some_and(|name| name == SCENARIOS);
     // From the root down, so that it is the same folder wherever the command is typed; but a path that
     // was typed relative is shown relative.
@@ -98,14 +102,20 @@ fn snapshot_of(scenario: &Path, folder: &Path, snapshots_in: Option<&Path>) -> P
     };
     let inside = scenario.strip_prefix(&base).or_else(|_| absolute.strip_prefix(&base));
     let inside = inside.unwrap_or(scenario);
-    snapshots_in.unwrap_or(&default).join(inside).with_extension("snap")
+    let snapshot = snapshots_in.unwrap_or(&default).join(inside).with_extension("snap");
+    let base = base.file_name().map(Path::new).unwrap_or(Path::new(""));
+    let name = base.join(inside).to_string_lossy().replace('\\', "/");
+    (snapshot, name)
 }
 
 fn below(folder: &Path) -> Result<Vec<PathBuf>, FindError> {
     let refused = |source| FindError::Read { path: folder.to_owned(), source };
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(refused)? {
-        let path = entry.map_err(refused)?.path();
+        let entry = entry.map_err(refused)?;
+        // Not through links, which may lead in circles.
+        let is_folder = entry.file_type().map_err(refused)?.is_dir();
+        let path = entry.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if name.starts_with('.') {
             continue;
@@ -113,9 +123,9 @@ fn below(folder: &Path) -> Result<Vec<PathBuf>, FindError> {
         let is_scenario =
             path.extension().is_some_and(|kind| kind == "yaml" || kind == "yml" || kind == "json");
         // A schema lies beside the scenarios so that editors find it.
-        if path.is_dir() && name != SNAPSHOTS {
+        if is_folder && name != SNAPSHOTS {
             found.extend(below(&path)?);
-        } else if is_scenario && !name.ends_with(".schema.json") {
+        } else if !is_folder && is_scenario && !name.ends_with(".schema.json") {
             found.push(path);
         }
     }
@@ -129,17 +139,26 @@ mod tests {
 
     fn check(scenario: &str, folder: &str, snapshots_in: Option<&str>) -> String {
         let snapshots_in = snapshots_in.map(Path::new);
-        let path = snapshot_of(Path::new(scenario), Path::new(folder), snapshots_in);
-        path.to_string_lossy().into_owned()
+        let (path, name) = place(Path::new(scenario), Path::new(folder), snapshots_in);
+        format!("{name} → {}", path.display())
     }
 
     #[test]
     fn snapshots_mirror_scenarios() {
-        assert_eq!(check("scenarios/a/b.yaml", "scenarios", None), "snapshots/a/b.snap");
-        assert_eq!(check("x/scenarios/a/b.yaml", "x/scenarios/a", None), "x/snapshots/a/b.snap");
-        assert_eq!(check("my/a/b.yaml", "my", None), "my/snapshots/a/b.snap");
-        assert_eq!(check("b.yaml", "", None), "snapshots/b.snap");
-        assert_eq!(check("scenarios/a/b.yaml", "scenarios", Some("out")), "out/a/b.snap");
+        assert_eq!(
+            check("scenarios/a/b.yaml", "scenarios", None),
+            "scenarios/a/b.yaml → snapshots/a/b.snap"
+        );
+        assert_eq!(
+            check("x/scenarios/a/b.yaml", "x/scenarios/a", None),
+            "scenarios/a/b.yaml → x/snapshots/a/b.snap"
+        );
+        assert_eq!(check("my/a/b.yaml", "my", None), "my/a/b.yaml → my/snapshots/a/b.snap");
+        assert_eq!(check("b.yaml", "", None), "b.yaml → snapshots/b.snap");
+        assert_eq!(
+            check("scenarios/a/b.yaml", "scenarios", Some("out")),
+            "scenarios/a/b.yaml → out/a/b.snap"
+        );
     }
 
     #[test]

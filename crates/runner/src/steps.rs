@@ -51,7 +51,11 @@ pub(crate) struct Produced {
 }
 
 pub(crate) enum Product {
-    Replies(Vec<Reply>),
+    /// Replies, and whether they came one after the other.
+    Replies {
+        replies: Vec<Reply>,
+        in_order: bool,
+    },
     Calls(Vec<Exchange>),
 }
 
@@ -66,7 +70,7 @@ struct Sent {
 }
 
 /// What became of one step.
-struct Outcomes {
+struct StepOutcome {
     summary: String,
     verdict: Verdict,
     breaches: Vec<Breach>,
@@ -78,41 +82,35 @@ struct Outcomes {
 pub(crate) async fn play(
     file: &str,
     scenario: &Scenario,
+    identity: u64,
     scene: &Scene,
     settings: &Settings,
     past: &[String],
     on_event: &mut impl FnMut(RunEvent),
 ) -> Result<Played, Trouble> {
-    let mut stage = Stage {
-        scenario,
-        scene,
-        settings,
-        past,
-        identity: identity::of_scenario(settings.identity, file),
-        sent: Vec::new(),
-    };
+    let mut play = Play { scenario, scene, settings, past, identity, sent: Vec::new() };
     let mut played = Played { verdict: Verdict::Pass, produced: Vec::new(), labels: Vec::new() };
     for step in &scenario.steps {
-        let outcomes = match &step.action {
-            Action::Fire(fire) => stage.fire(step, fire).await,
-            Action::Redeliver(redeliver) => stage.redeliver(redeliver).await,
-            Action::Calls(calls) => stage.calls(calls).await,
+        let outcome = match &step.action {
+            Action::Fire(fire) => play.fire(step, fire).await,
+            Action::Redeliver(redeliver) => play.redeliver(redeliver).await,
+            Action::Calls(calls) => play.calls(calls).await,
         };
-        let outcomes = outcomes.map_err(|trouble| trouble.in_step(step))?;
-        let verdict = outcomes.verdict;
+        let outcome = outcome.map_err(|trouble| trouble.in_step(step))?;
+        let verdict = outcome.verdict;
         on_event(RunEvent::StepFinished {
             file: file.to_owned(),
             line: step.line,
             step: step.id.clone(),
-            summary: outcomes.summary,
+            summary: outcome.summary,
             verdict,
-            breaches: outcomes.breaches,
-            reproduce: outcomes.reproduce.filter(|_| verdict != Verdict::Pass),
+            breaches: outcome.breaches,
+            reproduce: outcome.reproduce.filter(|_| verdict != Verdict::Pass),
         });
         played.produced.push(Produced {
             title: format!("{}: {}", step.id, title(&step.action)),
             in_snapshot: step.in_snapshot,
-            what: outcomes.product,
+            what: outcome.product,
         });
         if verdict != Verdict::Pass {
             // What follows builds on this step; its failures would only hide the first.
@@ -120,7 +118,7 @@ pub(crate) async fn play(
             break;
         }
     }
-    for sent in &stage.sent {
+    for sent in &play.sent {
         for (id, label) in identity::labels(&sent.step, &sent.event) {
             // The first step to send an id names it.
             if !played.labels.iter().any(|(known, _)| *known == id) {
@@ -144,7 +142,7 @@ fn title(action: &Action) -> String {
     }
 }
 
-struct Stage<'a> {
+struct Play<'a> {
     scenario: &'a Scenario,
     scene: &'a Scene,
     settings: &'a Settings,
@@ -153,21 +151,30 @@ struct Stage<'a> {
     sent: Vec<Sent>,
 }
 
-impl Stage<'_> {
-    async fn fire(&mut self, step: &Step, fire: &Fire) -> Result<Outcomes, Trouble> {
+impl Play<'_> {
+    async fn fire(&mut self, step: &Step, fire: &Fire) -> Result<StepOutcome, Trouble> {
         let (event, body) = self.event(fire)?;
-        let headers = fire.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let headers: Headers = headers.collect();
+        let lookup = |reference: &str| self.lookup(reference);
+        let header = |(name, value): &(String, String)| {
+            Ok((name.clone(), interpolate_text(value, &lookup).map_err(wrong)?))
+        };
+        let headers: Headers = fire
+            .headers
+            .iter()
+            .map(header)
+            .collect::<Result<Vec<_>, Trouble>>()?
+            .into_iter()
+            .collect();
         let attempt = self.send(&event, &body, &headers).await?;
         let (verdict, breaches) =
             answer::judge(&attempt, &fire.expect, &|reference| self.lookup(reference));
-        let outcomes = outcomes(&[attempt], verdict, breaches)?;
-        let reply = match &outcomes.product {
-            Product::Replies(replies) => replies.first().cloned(),
+        let outcome = sum_up(&[attempt], true, verdict, breaches)?;
+        let reply = match &outcome.product {
+            Product::Replies { replies, .. } => replies.first().cloned(),
             Product::Calls(_) => None,
         };
         self.sent.push(Sent { step: step.id.clone(), event, body, headers, reply });
-        Ok(outcomes)
+        Ok(outcome)
     }
 
     /// Makes the event of a step and its bytes.
@@ -194,7 +201,7 @@ impl Stage<'_> {
         Ok((event, bytes))
     }
 
-    async fn redeliver(&mut self, redeliver: &Redeliver) -> Result<Outcomes, Trouble> {
+    async fn redeliver(&mut self, redeliver: &Redeliver) -> Result<StepOutcome, Trouble> {
         let Some(sent) = self.sent.iter().find(|sent| sent.step == redeliver.step) else {
             return Err(Trouble::Scenario(format!("step `{}` has sent nothing", redeliver.step)));
         };
@@ -213,7 +220,7 @@ impl Stage<'_> {
             }
         }
         let (verdict, breaches) = self.judge_all(&attempts, &redeliver.expect);
-        outcomes(&attempts, verdict, breaches)
+        sum_up(&attempts, !redeliver.at_once, verdict, breaches)
     }
 
     /// Judges several answers: the first that does not hold speaks for all.
@@ -232,7 +239,7 @@ impl Stage<'_> {
         (verdict, breaches)
     }
 
-    async fn calls(&self, calls: &Calls) -> Result<Outcomes, Trouble> {
+    async fn calls(&self, calls: &Calls) -> Result<StepOutcome, Trouble> {
         let Some(recording) = self.scene.recordings.get(&calls.downstream) else {
             return Err(Trouble::Scenario(format!("no downstream `{}`", calls.downstream)));
         };
@@ -244,7 +251,7 @@ impl Stage<'_> {
         };
         let found = calls::judge(calls, recording, &lookup, &is_past).await?;
         let number = terminal::count(found.matched.len(), "call");
-        Ok(Outcomes {
+        Ok(StepOutcome {
             summary: format!("{number} to {}", calls.downstream),
             verdict: found.verdict,
             breaches: found.breaches,
@@ -309,11 +316,12 @@ fn wrong(error: impl std::error::Error) -> Trouble {
 }
 
 /// Sums attempts up; a target that cannot be reached is a matter of the surroundings.
-fn outcomes(
+fn sum_up(
     attempts: &[Attempt],
+    in_order: bool,
     verdict: Verdict,
     breaches: Vec<Breach>,
-) -> Result<Outcomes, Trouble> {
+) -> Result<StepOutcome, Trouble> {
     let mut replies = Vec::new();
     let mut said = Vec::new();
     for attempt in attempts {
@@ -332,11 +340,11 @@ fn outcomes(
             Outcome::Failed(failure) => said.push(format!("{} after {duration}", failure.kind)),
         }
     }
-    Ok(Outcomes {
+    Ok(StepOutcome {
         summary: said.join(", "),
         verdict,
         breaches,
         reproduce: attempts.first().map(|attempt| curl(&attempt.url, &attempt.request)),
-        product: Product::Replies(replies),
+        product: Product::Replies { replies, in_order },
     })
 }

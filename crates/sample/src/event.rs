@@ -11,6 +11,13 @@ pub(crate) struct Event {
     pub(crate) payload: Payload,
 }
 
+/// What every event has, whatever its type.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Envelope {
+    pub(crate) event_type: String,
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Payload {

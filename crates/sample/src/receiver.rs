@@ -14,7 +14,7 @@ use url::Url;
 use warp::http::{HeaderMap, Response, StatusCode};
 use warp::{Filter, filters::BoxedFilter};
 
-use crate::event::Event;
+use crate::event::{Envelope, Event};
 use crate::note;
 
 /// The largest event that is taken, in bytes; long transcripts exceed the usual limits of 64 or 256 KiB.
@@ -105,13 +105,16 @@ fn take(receiver: &Arc<Receiver>, headers: &HeaderMap, body: &[u8]) -> Response<
             return answer(401, "signature does not verify");
         }
     }
+    // The type first: what an event of another type holds is not this receiver's business.
+    match serde_json::from_slice::<Envelope>(body) {
+        Ok(envelope) if envelope.event_type == "conversation.completed" => {}
+        Ok(_) => return answer(200, "ignored"),
+        Err(_) => return answer(400, "not an event"),
+    }
     let event: Event = match serde_json::from_slice(body) {
         Ok(event) => event,
         Err(_) => return answer(400, "not an event"),
     };
-    if event.event_type != "conversation.completed" {
-        return answer(200, "ignored");
-    }
     // Insert and look in one step: two deliveries at once must not both be the first.
     let key = (event.payload.id.clone(), event.event_type.clone());
     let is_new = receiver.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());

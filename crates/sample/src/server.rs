@@ -23,7 +23,7 @@ const HEAD: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Sample {
     addr: SocketAddr,
-    stop: oneshot::Sender<()>,
+    stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<()>,
 }
 
@@ -61,7 +61,7 @@ impl Sample {
         let addr = listener.local_addr().map_err(refused)?;
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(serve(listener, receiver, stopped));
-        Ok(Self { addr, stop, serving })
+        Ok(Self { addr, stop: Some(stop), serving })
     }
 
     /// Returns the address it listens on.
@@ -75,10 +75,16 @@ impl Sample {
     }
 
     /// Stops accepting, finishes what is under way, and ends within five seconds.
-    pub async fn finish(self) {
-        drop(self.stop);
+    pub async fn finish(mut self) {
+        drop(self.stop.take());
         // An error here means that serving panicked, and then it has ended too.
-        let _ = self.serving.await;
+        let _ = (&mut self.serving).await;
+    }
+}
+
+impl Drop for Sample {
+    fn drop(&mut self) {
+        self.serving.abort();
     }
 }
 
@@ -110,9 +116,10 @@ async fn serve(listener: TcpListener, receiver: Arc<Receiver>, mut stopped: ones
         });
     }
     drop(listener);
-    let mut notes = receiver.take_notes();
     let finish = async {
         graceful.shutdown().await;
+        // Only now: a request that ends while draining writes a note too.
+        let mut notes = receiver.take_notes();
         while notes.join_next().await.is_some() {}
     };
     // What is not done in time is dropped, and with it aborted.

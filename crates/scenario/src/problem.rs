@@ -43,19 +43,15 @@ impl Invalid {
         problems.sort_by_key(|problem| problem.span.start);
         Self { file: file.to_owned(), problems, text: text.to_owned() }
     }
-
-    /// Says what is wrong at `line` and `column` of a file, both from 1.
-    pub fn line_and_column(&self, problem: &Problem) -> (usize, usize) {
-        let before = self.text.get(..problem.span.start).unwrap_or(&self.text);
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
-    }
 }
+
+/// How many problems are shown; each costs a look through the whole text, and nobody reads more.
+const SHOWN_MAX: usize = 50;
 
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let renderer = Renderer::plain();
-        for (index, problem) in self.problems.iter().enumerate() {
+        for (index, problem) in self.problems.iter().take(SHOWN_MAX).enumerate() {
             let snippet = Snippet::source(&self.text)
                 .path(&self.file)
                 .annotation(AnnotationKind::Primary.span(problem.span.clone()));
@@ -67,7 +63,10 @@ impl fmt::Display for Invalid {
             let separator = if index == 0 { "" } else { "\n\n" };
             write!(f, "{separator}{}", renderer.render(&groups))?;
         }
-        Ok(())
+        match self.problems.len().checked_sub(SHOWN_MAX) {
+            Some(more @ 1..) => write!(f, "\n\n… and {more} more problems"),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -206,7 +206,7 @@ fn step(node: &Node, context: &mut Context<'_>, problems: &mut Vec<Problem>) -> 
         fields.take("snapshot").and_then(|node| yes_or_no("snapshot", node, problems));
     fields.finish(problems);
     if let Some(id) = &id {
-        context.steps.push((id.clone(), calls_node.is_none()));
+        context.steps.push((id.clone(), fire_node.is_some()));
     }
     Some(Step { id: id?, line, action: action?, in_snapshot: in_snapshot.unwrap_or(true) })
 }
@@ -276,6 +276,7 @@ fn fire(
         }
     }
     if let Some(node) = fields.take("headers") {
+        check_references(node, context, problems);
         fire.headers = header_lines(node, problems);
     }
     fields.finish(problems);
@@ -359,8 +360,14 @@ fn calls(node: &Node, context: &Context<'_>, problems: &mut Vec<Problem>) -> Opt
     let body = body.map(|node| path_checks("`body`", node, context, problems)).unwrap_or_default();
     let replied = fields.take("replied").and_then(|node| status_set(node, problems));
     let count = fields.need("count", problems).and_then(|node| count(node, problems));
-    let within = fields.take("within").and_then(|node| time("within", node, problems));
+    let within_node = fields.take("within");
+    let within = within_node.and_then(|node| time("within", node, problems));
     let quiet = fields.take("quiet").and_then(|node| time("quiet", node, problems));
+    if let (Some(node), Some(Count { min: 0, .. })) = (within_node, count) {
+        let problem =
+            Problem::new(node.span.clone(), "`within` waits for calls, and none are wanted");
+        problems.push(problem.hint("say with `quiet` for how long none may come"));
+    }
     fields.finish(problems);
     Some(Calls {
         downstream: downstream?,
@@ -510,10 +517,11 @@ fn status_set(node: &Node, problems: &mut Vec<Problem>) -> Option<StatusSet> {
     let one = |node: &Node, problems: &mut Vec<Problem>| match &node.kind {
         Kind::Text(text) if text.len() == 3 && text.to_ascii_lowercase().ends_with("xx") => {
             let class = text.as_bytes()[0];
-            (b'1'..=b'5').contains(&class).then(|| {
-                let low = u16::from(class - b'0') * 100;
-                (low, low + 99)
-            })
+            if !(b'1'..=b'5').contains(&class) {
+                return refuse("a class of statuses", "`1xx` to `5xx`", node, problems);
+            }
+            let low = u16::from(class - b'0') * 100;
+            Some((low, low + 99))
         }
         _ => status_code(node, problems).map(|status| (status, status)),
     };

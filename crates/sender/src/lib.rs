@@ -14,9 +14,9 @@
 //! addresses always: see [`GuardError`].
 
 mod allowance;
+mod attempt;
 mod classify;
 mod delivery;
-mod exchange;
 mod guard;
 mod headers;
 mod histogram;
@@ -27,8 +27,8 @@ mod run;
 mod summary;
 mod target;
 
+pub use attempt::{REPLY_BYTES_MAX, send_once};
 pub use delivery::Delivery;
-pub use exchange::{REPLY_BYTES_MAX, send_once};
 pub use guard::{
     AllowHost, AllowHostError, GuardError, PUBLIC_DELIVERIES_MAX, PUBLIC_PER_SECOND_MAX,
 };

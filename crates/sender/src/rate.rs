@@ -139,10 +139,11 @@ impl FromStr for Rate {
         if is_negative || amount_micro == 0 {
             return Err(RateError::NotPositive { text: text.to_owned() });
         }
+        let per_day = u128::from(amount_micro) * u128::from(SECONDS_PER_DELIVERY_MAX);
         if amount_micro > PER_SECOND_MAX * MICRO * unit.seconds() {
             return Err(too_fast());
         }
-        if amount_micro * SECONDS_PER_DELIVERY_MAX < MICRO * unit.seconds() {
+        if per_day < u128::from(MICRO * unit.seconds()) {
             return Err(RateError::TooSlow { text: text.to_owned() });
         }
         Ok(Self { amount_micro, unit })

@@ -9,8 +9,8 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
+use crate::attempt::{Planned, attempt};
 use crate::delivery::Delivery;
-use crate::exchange::{Planned, attempt};
 use crate::guard::GuardError;
 use crate::plan::{Pace, Plan};
 use crate::summary::{Summary, Tally};

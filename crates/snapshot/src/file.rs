@@ -1,7 +1,7 @@
 //! Snapshot files: read, compare, write as pending, accept, reject.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -63,7 +63,8 @@ pub enum SnapshotError {
 ///
 /// When there is a file that cannot be read, or one with merge conflicts: those are not "new".
 pub fn compare(path: &Path, text: &str) -> Result<Comparison, SnapshotError> {
-    if !path.exists() {
+    let refused = |source| SnapshotError::Io { action: "read", path: path.to_owned(), source };
+    if !path.try_exists().map_err(refused)? {
         return Ok(Comparison::New);
     }
     let accepted = normalize(&read(path)?);
@@ -113,7 +114,8 @@ pub fn settle(path: &Path) -> Result<(), SnapshotError> {
     }
 }
 
-/// Lists the pending files at or below a folder, in order; hidden folders and links are passed over.
+/// Lists the pending files of ringback at or below a folder, in order. Those of somebody else's tests
+/// are not ours to settle; hidden folders and links are passed over.
 ///
 /// # Errors
 ///
@@ -127,13 +129,26 @@ pub fn pending_below(folder: &Path) -> Result<Vec<PathBuf>, SnapshotError> {
         let name = entry.file_name().to_string_lossy().into_owned();
         if kind.is_dir() && !name.starts_with('.') && name != "target" && name != "node_modules" {
             found.extend(pending_below(&entry.path())?);
-        } else if kind.is_file() && name.ends_with(".snap.new") {
+        } else if kind.is_file() && name.ends_with(".snap.new") && is_ours(&entry.path()) {
             found.push(entry.path());
         }
     }
     found.sort();
     Ok(found)
 }
+
+/// Tells whether a pending file was written here, by what its header says.
+fn is_ours(pending: &Path) -> bool {
+    const HEAD_BYTES: u64 = 64 * 1024;
+    let mut head = String::new();
+    let read =
+        fs::File::open(pending).and_then(|file| file.take(HEAD_BYTES).read_to_string(&mut head));
+    read.is_ok()
+        && head.lines().skip(1).take_while(|line| *line != "---").any(|line| line.starts_with(INFO))
+}
+
+/// How the line of the header begins that says who wrote the file.
+const INFO: &str = "info: {\"tool\":\"ringback\"";
 
 /// Accepts a pending file: its text becomes the snapshot. Returns the snapshot's path.
 ///
@@ -144,9 +159,7 @@ pub fn pending_below(folder: &Path) -> Result<Vec<PathBuf>, SnapshotError> {
 /// When the file is no snapshot, or the file system refuses; then the pending file stays.
 pub fn accept(pending: &Path) -> Result<PathBuf, SnapshotError> {
     let path = pending.with_extension("");
-    let malformed = |reason| SnapshotError::Malformed { path: pending.to_owned(), reason };
-    let snapshot =
-        insta::Snapshot::from_file(pending).map_err(|error| malformed(error.to_string()))?;
+    let snapshot = load(pending)?;
     snapshot.save(&path).map_err(|error| SnapshotError::Io {
         action: "write",
         path: path.clone(),
@@ -167,19 +180,34 @@ pub fn reject(pending: &Path) -> Result<(), SnapshotError> {
 }
 
 fn read(path: &Path) -> Result<String, SnapshotError> {
-    let malformed = |reason: String| SnapshotError::Malformed { path: path.to_owned(), reason };
+    let text = load(path)?.as_text().map(ToString::to_string);
+    text.ok_or_else(|| malformed(path, "it holds no text"))
+}
+
+/// Reads a file as insta does, after a look at what insta would trip over.
+fn load(path: &Path) -> Result<insta::Snapshot, SnapshotError> {
     let raw = fs::read_to_string(path).map_err(|source| SnapshotError::Io {
         action: "read",
         path: path.to_owned(),
         source,
     })?;
     if raw.lines().any(|line| line.starts_with("<<<<<<< ") || line.starts_with(">>>>>>> ")) {
-        return Err(malformed("it has merge conflicts; resolve them first".to_owned()));
+        return Err(malformed(path, "it has merge conflicts; resolve them first"));
     }
-    let snapshot =
-        insta::Snapshot::from_file(path).map_err(|error| malformed(error.to_string()))?;
-    let text = snapshot.as_text().map(ToString::to_string);
-    text.ok_or_else(|| malformed("it holds no text".to_owned()))
+    let mut lines = raw.lines();
+    if lines.next().map(str::trim_end) != Some("---") {
+        return Err(malformed(path, "it does not begin with `---`"));
+    }
+    // A binary one names another file by its extension, and insta panics at one with a slash in it.
+    let header: Vec<&str> = lines.take_while(|line| line.trim_end() != "---").collect();
+    if header.iter().any(|line| line.starts_with("snapshot_kind: binary")) {
+        return Err(malformed(path, "it is a binary one"));
+    }
+    insta::Snapshot::from_file(path).map_err(|error| malformed(path, &error.to_string()))
+}
+
+fn malformed(path: &Path, reason: &str) -> SnapshotError {
+    SnapshotError::Malformed { path: path.to_owned(), reason: reason.to_owned() }
 }
 
 /// Brings a text into the form that files hold: as insta does, so that both see the same.
@@ -193,7 +221,8 @@ fn write(path: &Path, content: &[u8]) -> Result<(), SnapshotError> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(refused)?;
     }
-    let unfinished = path.with_extension("new.tmp");
+    // Another run may be writing the same one.
+    let unfinished = path.with_extension(format!("new.{}.tmp", std::process::id()));
     let mut file = fs::File::create(&unfinished).map_err(refused)?;
     file.write_all(content).and_then(|()| file.sync_all()).map_err(refused)?;
     fs::rename(&unfinished, path).map_err(refused)
@@ -223,6 +252,8 @@ mod tests {
         assert_eq!(pending_below(folder.path()).unwrap(), std::slice::from_ref(&pending));
         assert_eq!(accept(&pending).unwrap(), path);
         assert!(!pending.exists());
+        fs::write(folder.path().join("theirs.snap.new"), "---\nsource: a.rs\n---\n").unwrap();
+        assert_eq!(pending_below(folder.path()).unwrap(), [] as [PathBuf; 0], "not ours to settle");
         insta::assert_snapshot!(fs::read_to_string(&path).unwrap(), @r#"
         ---
         description: "a \"quoted\" one\n---\n"

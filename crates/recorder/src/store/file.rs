@@ -32,6 +32,7 @@ pub(crate) fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
         let source = io::ErrorKind::PermissionDenied.into();
         return Err(StoreError::File { path: path.to_owned(), doing: "write to", source });
     }
+    check_open(&connection, path)?;
     make_tables(&mut connection, path)?;
     // After the tables: until now the file has its head in itself and not in a log beside it, so that
     // a process killed here leaves a file that is known again.
@@ -54,7 +55,22 @@ pub(crate) fn open_for_reading(path: &Path) -> Result<Connection, StoreError> {
         }
         _ => check(path)?,
     }
-    connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    check_open(&connection, path)?;
+    Ok(connection)
+}
+
+/// Checks a file that is open, log and all.
+fn check_open(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let looked = numbers(connection).and_then(|(application_id, form)| {
+        let tables =
+            connection.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
+        Ok((application_id, form, tables))
+    });
+    match looked.map_err(database(path, "read"))? {
+        (0, 0, 0) => Ok(()),
+        (application_id, form, _) => check_numbers(path, application_id, form),
+    }
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
@@ -113,6 +129,9 @@ fn check(path: &Path) -> Result<(), StoreError> {
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
             Err(foreign(path, "it is not a SQLite file"))
         }
+        // Without its log a file looks broken in the middle of a checkpoint, and after a kill there: it
+        // is looked at again with its log, when it is open.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => Ok(()),
         Err(error) => Err(database(path, "read")(error)),
     }
 }

@@ -50,7 +50,7 @@ impl Store {
     /// When the path is not a file, cannot be written, or holds something else.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
-        let mut writer = Writer::new(file::open_for_writing(path)?);
+        let mut writer = Writer::new(file::open_for_writing(path)?, path);
         let (queue, jobs) = mpsc::channel(QUEUE);
         let (end, ended) = oneshot::channel();
         let thread = std::thread::Builder::new()

@@ -1,5 +1,6 @@
 //! The one that writes: takes what waits, commits it as one, answers all.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ringback_exchange::{Exchange, Headers};
@@ -30,13 +31,33 @@ pub(super) struct Job {
 #[derive(Debug)]
 pub(super) struct Writer {
     connection: Connection,
+    path: PathBuf,
+    /// Which file it was that was opened.
+    opened: Option<FileId>,
     /// Why nothing is acknowledged any more.
     broken: Option<String>,
 }
 
+/// Device and number of a file, which stay when it is renamed.
+type FileId = (u64, u64);
+
+/// Returns which file is at a path; none where the system does not tell.
+fn file_at(path: &Path) -> Option<FileId> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        path.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
+}
+
 impl Writer {
-    pub(super) fn new(connection: Connection) -> Self {
-        Self { connection, broken: None }
+    pub(super) fn new(connection: Connection, path: &Path) -> Self {
+        Self { connection, path: path.to_owned(), opened: file_at(path), broken: None }
     }
 
     /// Writes until nobody can send any more.
@@ -68,6 +89,11 @@ impl Writer {
     fn commit(&mut self, entries: &[Entry]) -> Result<Vec<u64>, String> {
         if let Some(why) = &self.broken {
             return Err(why.clone());
+        }
+        // What is written into a file that was removed is gone with the process.
+        if file_at(&self.path) != self.opened {
+            let path = self.path.display();
+            return Err(format!("the store cannot be written: `{path}` was removed or replaced"));
         }
         append(&mut self.connection, entries).map_err(|error| {
             if is_final(&error) {
@@ -210,7 +236,7 @@ mod tests {
     fn a_full_disk_refuses_and_room_is_used_again() {
         let folder = tempfile::tempdir().unwrap();
         let connection = file::open_for_writing(&folder.path().join("s")).unwrap();
-        let mut writer = Writer::new(connection);
+        let mut writer = Writer::new(connection, Path::new(""));
         assert_eq!(writer.commit(&[request(1), request(1)]), Ok(vec![1, 2]));
 
         // The file may not grow, which SQLite treats as it does a full disk.
@@ -249,7 +275,7 @@ mod tests {
         }
         let folder = tempfile::tempdir().unwrap();
         let connection = file::open_for_writing(&folder.path().join("s")).unwrap();
-        let mut writer = Writer::new(connection);
+        let mut writer = Writer::new(connection, Path::new(""));
         writer.broken = Some("the disk has failed".to_owned());
         assert_eq!(writer.commit(&[request(1)]), Err("the disk has failed".to_owned()));
     }
