@@ -368,7 +368,7 @@ fn write_pretty(event: &[u8], out: &mut impl Write) -> Result<(), CliError> {
     // What a mutation has broken cannot be laid out, and is shown as it is.
     match serde_json::from_slice::<serde_json::Value>(event) {
         Ok(value) => {
-            serde_json::to_writer_pretty(out, &value).map_err(|error| unwritten(error.into()))?
+            serde_json::to_writer_pretty(out, &value).map_err(|error| unwritten(error.into()))?;
         }
         Err(_) => out.write_all(event).map_err(unwritten)?,
     }

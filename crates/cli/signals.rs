@@ -37,7 +37,7 @@ impl Signals {
     pub(crate) async fn asked_to_end(self) {
         if self.0.await.is_err() {
             // The runtime is ending, and then nobody is to be stopped.
-            pending().await
+            pending::<()>().await;
         }
     }
 }
@@ -66,7 +66,7 @@ impl Source {
             heard = self.terminate.recv() => heard,
         };
         if heard.is_none() {
-            pending().await
+            pending::<()>().await;
         }
     }
 
@@ -78,7 +78,7 @@ impl Source {
     #[cfg(not(unix))]
     async fn next(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
-            pending().await
+            pending::<()>().await;
         }
     }
 }

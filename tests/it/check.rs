@@ -213,7 +213,7 @@ steps:
   - { id: event, fire: inbound }
   - { id: nobody, calls: { downstream: crm, count: 0 } }
 ";
-    folder.write("scenarios/a.yaml", &text.replace("count: 0", "count: { max: 1 }"));
+    folder.write("scenarios/a.yaml", text.replace("count: 0", "count: { max: 1 }"));
     folder.write("scenarios/b.yaml", text);
     let crm = fixed(2);
 

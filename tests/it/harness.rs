@@ -266,6 +266,7 @@ pub(crate) fn root() -> &'static Path {
 ///
 /// A stranger's machine may lack one, and the suite should pass there too; CI sets `RINGBACK_PEERS` so
 /// that no such test can go missing unnoticed.
+#[expect(clippy::print_stderr, reason = "who runs the tests should know what was passed over")]
 pub(crate) fn has_peer(command: &str, args: &[&str]) -> bool {
     let mut peer = Command::new(command);
     peer.args(args).stdout(Stdio::null()).stderr(Stdio::null());

@@ -12,21 +12,21 @@ fn example() -> Value {
 
 /// Every pointer into a value, the whole first.
 fn pointers(value: &Value) -> Vec<String> {
-    fn walk(value: &Value, at: String, out: &mut Vec<String>) {
-        out.push(at.clone());
+    fn walk(value: &Value, at: &str, out: &mut Vec<String>) {
+        out.push(at.to_owned());
         match value {
             Value::Object(keys) => {
-                keys.iter().for_each(|(key, value)| walk(value, format!("{at}/{key}"), out));
+                keys.iter().for_each(|(key, value)| walk(value, &format!("{at}/{key}"), out));
             }
             Value::Array(items) => {
                 let items = items.iter().enumerate();
-                items.for_each(|(index, value)| walk(value, format!("{at}/{index}"), out));
+                items.for_each(|(index, value)| walk(value, &format!("{at}/{index}"), out));
             }
             _ => {}
         }
     }
     let mut out = Vec::new();
-    walk(value, String::new(), &mut out);
+    walk(value, "", &mut out);
     out
 }
 

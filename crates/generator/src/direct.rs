@@ -4,10 +4,12 @@
 //! The typed event is the oracle: a property test compares the two over all archetypes and profiles.
 //! Change one and the other must follow.
 
+use std::ops::Range;
+
 use uuid::Uuid;
 
 use crate::archetype::{Answer, Channel};
-use crate::call::{Blank, Call, Scalar, Words};
+use crate::call::{Blank, Call, Scalar, Turn, Words};
 use crate::chance::Chance;
 use crate::library::Library;
 use crate::price::Charge;
@@ -33,11 +35,10 @@ pub(crate) fn write(call: &Call, mut identity: Chance, out: &mut Vec<u8>) {
     let transfer = draw(call.transfer.is_some());
     let ids = Ids { conversation, rows, transcripts, segment, user, transfer };
 
-    let said = Said::of(call);
     let mut writer = Writer { call, ids, parts, out };
     writer.id(b"{\"eventId\":", prefix::EVENT, event);
     writer.raw(b",\"eventType\":\"conversation.completed\",\"payload\":");
-    writer.payload(&said);
+    writer.payload();
     writer.raw(b"}");
 }
 
@@ -51,39 +52,9 @@ struct Ids {
     transfer: Uuid,
 }
 
-/// All words of a call, one text after the other, filled once and written twice.
-struct Said {
-    text: String,
-    /// Where each turn's words end.
-    ends: Vec<usize>,
-    /// Whether no character needs an escape.
-    is_plain: bool,
-}
-
-impl Said {
-    fn of(call: &Call) -> Self {
-        let mut text = String::with_capacity(call.turns.len() * 64);
-        let mut ends = Vec::with_capacity(call.turns.len());
-        for turn in &call.turns {
-            match &turn.words {
-                Words::Line(line) => line.fill(&call.values, turn.by == 1, &mut text),
-                Words::Text(words) => text.push_str(words),
-            }
-            ends.push(text.len());
-        }
-        let is_plain = is_plain(&text);
-        Self { text, ends, is_plain }
-    }
-
-    fn turn(&self, index: usize) -> &str {
-        let from = index.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.text[from..self.ends[index]]
-    }
-}
-
 /// Tells whether a text stands in a JSON string as it is.
-fn is_plain(text: &str) -> bool {
-    text.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\')
+fn is_plain(text: &[u8]) -> bool {
+    text.iter().all(|byte| *byte >= 0x20 && *byte != b'"' && *byte != b'\\')
 }
 
 struct Writer<'a> {
@@ -103,10 +74,10 @@ impl Writer<'_> {
     fn text(&mut self, key: &[u8], text: &str) {
         self.raw(key);
         self.raw(b"\"");
-        if is_plain(text) {
+        if is_plain(text.as_bytes()) {
             self.raw(text.as_bytes());
         } else {
-            escape(text, self.out);
+            escape(text.as_bytes(), self.out);
         }
         self.raw(b"\"");
     }
@@ -207,7 +178,7 @@ impl Writer<'_> {
         }
     }
 
-    fn payload(&mut self, said: &Said) {
+    fn payload(&mut self) {
         let call = self.call;
         let (times, plan) = (call.times, call.plan);
         let is_phone = plan.channel.is_phone();
@@ -249,8 +220,8 @@ impl Writer<'_> {
         self.blankable(Key::RecordingUrl, b",\"recordingUrl\":", |it| {
             it.recording_url(is_recorded);
         });
-        self.transcript(said);
-        self.transcripts(said);
+        let said = self.transcript();
+        self.transcripts(&said);
         self.time(b",\"postCallMetadata\":null,\"createdAt\":", times.created);
         self.time(b",\"updatedAt\":", times.updated);
         self.agents();
@@ -373,8 +344,8 @@ impl Writer<'_> {
             match value {
                 Scalar::Text(text) => self.inner_text(text),
                 Scalar::Slot(slot) => self.inner_text(&call.values[*slot]),
-                Scalar::Json(json) if is_plain(json) => self.raw(json.as_bytes()),
-                Scalar::Json(json) => escape(json, self.out),
+                Scalar::Json(json) if is_plain(json.as_bytes()) => self.raw(json.as_bytes()),
+                Scalar::Json(json) => escape(json.as_bytes(), self.out),
             }
         }
         self.raw(b"}\"");
@@ -383,15 +354,33 @@ impl Writer<'_> {
     /// Writes a text between quotes inside JSON text inside a JSON string.
     fn inner_text(&mut self, text: &str) {
         self.raw(b"\\\"");
-        if is_plain(text) {
+        if is_plain(text.as_bytes()) {
             self.raw(text.as_bytes());
         } else {
-            escape_twice(text, self.out);
+            escape_twice(text.as_bytes(), self.out);
         }
         self.raw(b"\\\"");
     }
 
-    fn transcript(&mut self, said: &Said) {
+    /// Writes what is said in a turn as it is, without escapes, and returns where it begins.
+    fn words(&mut self, turn: &Turn) -> usize {
+        let from = self.out.len();
+        match &turn.words {
+            Words::Line(line) => {
+                let out = &mut *self.out;
+                line.fill(&self.call.values, turn.by == 1, |piece| {
+                    out.extend_from_slice(piece.as_bytes());
+                });
+            }
+            Words::Text(text) => self.raw(text.as_bytes()),
+        }
+        from
+    }
+
+    /// Writes `transcript` and returns where in it each turn's words stand; `None` for those that
+    /// needed escapes.
+    fn transcript(&mut self) -> Vec<Option<Range<usize>>> {
+        let mut said = Vec::with_capacity(self.call.turns.len());
         self.raw(b",\"transcript\":\"");
         for (index, turn) in self.call.turns.iter().enumerate() {
             if index > 0 {
@@ -401,16 +390,20 @@ impl Writer<'_> {
                 Speaker::Agent => b"Agent: ",
                 Speaker::Customer => b"Customer: ",
             });
-            if said.is_plain {
-                self.raw(said.turn(index).as_bytes());
+            let from = self.words(turn);
+            if is_plain(&self.out[from..]) {
+                said.push(Some(from..self.out.len()));
             } else {
-                escape(said.turn(index), self.out);
+                let words = self.out.split_off(from);
+                escape(&words, self.out);
+                said.push(None);
             }
         }
         self.raw(b"\"");
+        said
     }
 
-    fn transcripts(&mut self, said: &Said) {
+    fn transcripts(&mut self, said: &[Option<Range<usize>>]) {
         let call = self.call;
         let times = call.times;
         self.raw(b",\"transcripts\":[");
@@ -433,10 +426,13 @@ impl Writer<'_> {
                         b"{\\\"messageType\\\":\\\"userMessage\\\",\\\"message\\\":\\\""
                     }
                 });
-                if said.is_plain {
-                    self.raw(said.turn(index).as_bytes());
+                // Words without escapes are the same here as in `transcript`.
+                if let Some(Some(words)) = said.get(index) {
+                    self.out.extend_from_within(words.clone());
                 } else {
-                    escape_twice(said.turn(index), self.out);
+                    let from = self.words(turn);
+                    let words = self.out.split_off(from);
+                    escape_twice(&words, self.out);
                 }
                 self.raw(b"\\\",\\\"timestamp\\\":\\\"");
                 self.raw(&time(turn.at));
@@ -611,8 +607,8 @@ fn date(days: i64) -> (i64, i64, i64) {
 }
 
 /// Appends a text as it stands in a JSON string, in the forms that serde_json writes.
-fn escape(text: &str, out: &mut Vec<u8>) {
-    for byte in text.bytes() {
+fn escape(text: &[u8], out: &mut Vec<u8>) {
+    for &byte in text {
         match byte {
             b'"' => out.extend_from_slice(b"\\\""),
             b'\\' => out.extend_from_slice(b"\\\\"),
@@ -633,7 +629,7 @@ fn escape(text: &str, out: &mut Vec<u8>) {
 }
 
 /// Appends a text as it stands in a JSON string inside JSON text inside a JSON string.
-fn escape_twice(text: &str, out: &mut Vec<u8>) {
+fn escape_twice(text: &[u8], out: &mut Vec<u8>) {
     let mut once = Vec::with_capacity(text.len() + 8);
     escape(text, &mut once);
     for byte in once {
@@ -662,12 +658,12 @@ mod tests {
         fn a_text_is_escaped_as_serde_json_does(text: String) {
             let printed = serde_json::to_string(&text).unwrap();
             let mut out = Vec::new();
-            escape(&text, &mut out);
+            escape(text.as_bytes(), &mut out);
             prop_assert_eq!(format!("\"{}\"", String::from_utf8(out).unwrap()), &printed[..]);
-            prop_assert_eq!(is_plain(&text), printed.len() == text.len() + 2);
+            prop_assert_eq!(is_plain(text.as_bytes()), printed.len() == text.len() + 2);
 
             let mut out = Vec::new();
-            escape_twice(&text, &mut out);
+            escape_twice(text.as_bytes(), &mut out);
             let twice = serde_json::to_string(&printed).unwrap();
             prop_assert_eq!(format!("\"\\\"{}\\\"\"", String::from_utf8(out).unwrap()), twice);
         }

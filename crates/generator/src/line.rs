@@ -99,17 +99,17 @@ impl Line {
         self.characters + self.pieces.iter().map(of_slot).sum::<usize>()
     }
 
-    /// Writes the line with its slots filled; after a hand-over the agent is the colleague.
-    pub(crate) fn fill(&self, values: &[String], is_handed_over: bool, out: &mut String) {
+    /// Puts the pieces of the line one after the other, its slots filled; after a hand-over the agent is the colleague.
+    pub(crate) fn fill(&self, values: &[String], is_handed_over: bool, mut put: impl FnMut(&str)) {
         for piece in &self.pieces {
             match piece {
-                Piece::Text(text) => out.push_str(text),
+                Piece::Text(text) => put(text),
                 Piece::Slot(number) => {
                     let number = match *number {
                         AGENT if is_handed_over => COLLEAGUE,
                         number => number,
                     };
-                    out.push_str(values.get(number).map_or("", String::as_str));
+                    put(values.get(number).map_or("", String::as_str));
                 }
             }
         }
@@ -140,7 +140,7 @@ mod tests {
             Line::read("{item} for {customer}.", &Slots::with(["item"].into_iter())).unwrap();
         let values = ["Zoë", "", "", "", "", "", "A lamp"].map(str::to_owned);
         let mut out = String::new();
-        line.fill(&values, false, &mut out);
+        line.fill(&values, false, |piece| out.push_str(piece));
         assert_eq!(out, "A lamp for Zoë.");
         let lengths: Vec<_> = values.iter().map(|value| value.chars().count()).collect();
         assert_eq!(line.characters(&lengths), 15);

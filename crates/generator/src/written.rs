@@ -237,7 +237,7 @@ impl Writer<'_> {
             let message = match &turn.words {
                 Words::Line(line) => {
                     let mut message = String::new();
-                    line.fill(&self.call.values, turn.by == 1, &mut message);
+                    line.fill(&self.call.values, turn.by == 1, |piece| message.push_str(piece));
                     message
                 }
                 Words::Text(text) => text.clone(),

@@ -103,7 +103,7 @@ fn place(scenario: &Path, folder: &Path, snapshots_in: Option<&Path>) -> (PathBu
     let inside = scenario.strip_prefix(&base).or_else(|_| absolute.strip_prefix(&base));
     let inside = inside.unwrap_or(scenario);
     let snapshot = snapshots_in.unwrap_or(&default).join(inside).with_extension("snap");
-    let base = base.file_name().map(Path::new).unwrap_or(Path::new(""));
+    let base = base.file_name().map_or(Path::new(""), Path::new);
     let name = base.join(inside).to_string_lossy().replace('\\', "/");
     (snapshot, name)
 }
