@@ -172,6 +172,12 @@ impl Server {
         self.wait()
     }
 
+    /// Waits for its end without reading what it prints.
+    pub(crate) fn wait_unread(&mut self) -> Option<i32> {
+        let _watch = Watch::over(&self.child);
+        self.child.wait().unwrap().code()
+    }
+
     /// Waits for its end.
     pub(crate) fn wait(&mut self) -> Output {
         let _watch = Watch::over(&self.child);

@@ -195,3 +195,32 @@ fn a_signal_lets_what_is_under_way_end_and_a_second_does_not() {
     server.signal("INT");
     assert_eq!(server.wait().code, Some(130));
 }
+
+#[test]
+fn what_would_go_into_a_removed_file_is_not_acknowledged() {
+    let folder = Folder::new();
+    let server = folder.start(&["listen", "--addr", "127.0.0.1:0", "--store", "a.db"]);
+    let request = format!("GET / HTTP/1.1\r\nhost: x\r\n{CLOSE}\r\n");
+    assert!(exchange(server.addr(), request.as_bytes()).starts_with("HTTP/1.1 200"));
+    std::fs::remove_file(folder.path("a.db")).unwrap();
+    let answer = exchange(server.addr(), request.as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert!(answer.contains("was removed or replaced"), "{answer}");
+    server.end().expect(0);
+}
+
+#[test]
+fn a_signal_is_heard_when_nobody_reads_what_is_printed() {
+    let folder = Folder::new();
+    let mut server = folder.start(&["listen", "--addr", "127.0.0.1:0", "--json"]);
+    // More than a pipe holds, which this test does not read before the end.
+    let body = "x".repeat(100_000);
+    let head =
+        format!("POST / HTTP/1.1\r\nhost: x\r\n{CLOSE}content-length: {}\r\n\r\n", body.len());
+    for _ in 0..3 {
+        exchange(server.addr(), format!("{head}{body}").as_bytes());
+    }
+    server.signal("TERM");
+    let code = server.wait_unread();
+    assert_eq!(code, Some(0));
+}
