@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use ringback_event::{Finding, Level, judge};
+use ringback_event::{Finding, Level, Place, judge};
 use ringback_exchange::{Exchange, printable};
 use ringback_report::terminal::count;
 use serde::Serialize;
@@ -124,19 +124,7 @@ fn json_line(name: &str, document: &Document<'_>, finding: &Finding) -> Result<S
 
 fn text(name: &str, document: &Document<'_>, finding: &Finding) -> String {
     let place = finding.place.unwrap_or(document.start);
-    let inner = finding.inner_pointer.as_ref();
-    let inner = inner.map(|inner| format!(", in the JSON text there at {inner}"));
-    let pointer = if finding.pointer.is_empty() { "the whole event" } else { &finding.pointer };
-    let text = format!(
-        "{name}:{}:{}: event {}: {} ({}): {pointer}{}: found {}, expected {}",
-        place.line,
-        place.column,
-        document.number,
-        finding.rule,
-        finding.strength,
-        inner.unwrap_or_default(),
-        finding.found,
-        finding.expected,
-    );
+    let Place { line, column, .. } = place;
+    let text = format!("{name}:{line}:{column}: event {}: {finding}", document.number);
     printable(&text).into_owned()
 }

@@ -142,3 +142,14 @@ fn below(folder: &Path, kind: &str) -> Vec<PathBuf> {
 fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
+
+#[test]
+fn snapshots_say_nothing_of_the_machine_they_were_made_on() {
+    for snapshot in below(&root().join("snapshots"), "snap") {
+        let inside =
+            snapshot.strip_prefix(root().join("snapshots")).unwrap().with_extension("yaml");
+        let input_file = format!("input_file: scenarios/{}", inside.display());
+        let text = read(&snapshot);
+        assert!(text.lines().any(|line| line == input_file), "{}: {text}", snapshot.display());
+    }
+}

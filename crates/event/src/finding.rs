@@ -64,6 +64,18 @@ impl Finding {
     }
 }
 
+impl fmt::Display for Finding {
+    /// Writes the rule, the place in the event, what was found and what was expected, on one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pointer = if self.pointer.is_empty() { "the whole event" } else { &self.pointer };
+        write!(f, "{} ({}): {pointer}", self.rule, self.strength)?;
+        if let Some(inner) = &self.inner_pointer {
+            write!(f, ", in the JSON text there at {inner}")?;
+        }
+        write!(f, ": found {}, expected {}", self.found, self.expected)
+    }
+}
+
 fn as_display<T: fmt::Display, S: serde::Serializer>(
     value: &T,
     serializer: S,

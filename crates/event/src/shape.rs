@@ -215,19 +215,7 @@ mod tests {
     }
 
     fn said(event: &Value) -> String {
-        let line = |finding: &Finding| {
-            let inner = finding.inner_pointer.as_deref().map(|at| format!(" › {at}"));
-            format!(
-                "{} ({}) {}{}: found {}, expected {}",
-                finding.rule,
-                finding.strength,
-                finding.pointer,
-                inner.unwrap_or_default(),
-                finding.found,
-                finding.expected
-            )
-        };
-        check(event).iter().map(line).collect::<Vec<_>>().join("\n")
+        check(event).iter().map(Finding::to_string).collect::<Vec<_>>().join("\n")
     }
 
     /// The keywords that this check knows, or that judge nothing. A new attribute on a type brings a new
@@ -283,22 +271,22 @@ mod tests {
 
     #[test]
     fn each_shape_rule_names_the_place_and_what_was_expected() {
-        insta::assert_snapshot!(with("/payload/transcript", json!(7)), @"shape.type (evidenced) /payload/transcript: found 7, expected string or null");
-        insta::assert_snapshot!(with("/payload", json!([])), @"shape.type (documented) /payload: found [], expected object");
-        insta::assert_snapshot!(with("/payload", json!({})), @"shape.required (evidenced) /payload/id: found nothing, expected this key");
-        insta::assert_snapshot!(with("/eventId", json!("")), @r#"shape.empty (documented) /eventId: found "", expected a text"#);
-        insta::assert_snapshot!(with("/eventType", json!("ping")), @r#"shape.event-type (documented) /eventType: found "ping", expected conversation.completed or conversation.analysisCompleted"#);
-        insta::assert_snapshot!(with("/payload/createdAt", json!("2023-01-01")), @r#"shape.timestamp (evidenced) /payload/createdAt: found "2023-01-01", expected a time like 2023-01-01T12:00:00.000Z"#);
-        insta::assert_snapshot!(with("/payload/customer/priority", json!(1.5)), @"shape.type (documented) /payload/customer/priority: found 1.5, expected integer or null");
-        insta::assert_snapshot!(with("/payload/customer/priority", json!(-1)), @"shape.range (documented) /payload/customer/priority: found -1, expected a number from 0 to 1000000000");
-        insta::assert_snapshot!(with("/payload/dynamicVariables", json!("{oops")), @r#"shape.inner-json (documented) /payload/dynamicVariables: found "{oops" (key must be a string at line 1 column 2), expected JSON text"#);
-        insta::assert_snapshot!(with("/payload/dynamicVariables", json!("[]")), @"shape.type (documented) /payload/dynamicVariables › : found [], expected object");
+        insta::assert_snapshot!(with("/payload/transcript", json!(7)), @"shape.type (evidenced): /payload/transcript: found 7, expected string or null");
+        insta::assert_snapshot!(with("/payload", json!([])), @"shape.type (documented): /payload: found [], expected object");
+        insta::assert_snapshot!(with("/payload", json!({})), @"shape.required (evidenced): /payload/id: found nothing, expected this key");
+        insta::assert_snapshot!(with("/eventId", json!("")), @r#"shape.empty (documented): /eventId: found "", expected a text"#);
+        insta::assert_snapshot!(with("/eventType", json!("ping")), @r#"shape.event-type (documented): /eventType: found "ping", expected conversation.completed or conversation.analysisCompleted"#);
+        insta::assert_snapshot!(with("/payload/createdAt", json!("2023-01-01")), @r#"shape.timestamp (evidenced): /payload/createdAt: found "2023-01-01", expected a time like 2023-01-01T12:00:00.000Z"#);
+        insta::assert_snapshot!(with("/payload/customer/priority", json!(1.5)), @"shape.type (documented): /payload/customer/priority: found 1.5, expected integer or null");
+        insta::assert_snapshot!(with("/payload/customer/priority", json!(-1)), @"shape.range (documented): /payload/customer/priority: found -1, expected a number from 0 to 1000000000");
+        insta::assert_snapshot!(with("/payload/dynamicVariables", json!("{oops")), @r#"shape.inner-json (documented): /payload/dynamicVariables: found "{oops" (key must be a string at line 1 column 2), expected JSON text"#);
+        insta::assert_snapshot!(with("/payload/dynamicVariables", json!("[]")), @"shape.type (documented): /payload/dynamicVariables, in the JSON text there at : found [], expected object");
         insta::assert_snapshot!(with("/payload/transcripts/1/messages", json!("[{\"message\":null}]")), @"
-        shape.required (evidenced) /payload/transcripts/1/messages › /0/messageType: found nothing, expected this key
-        shape.required (evidenced) /payload/transcripts/1/messages › /0/timestamp: found nothing, expected this key
-        shape.type (evidenced) /payload/transcripts/1/messages › /0/message: found null, expected string
+        shape.required (evidenced): /payload/transcripts/1/messages, in the JSON text there at /0/messageType: found nothing, expected this key
+        shape.required (evidenced): /payload/transcripts/1/messages, in the JSON text there at /0/timestamp: found nothing, expected this key
+        shape.type (evidenced): /payload/transcripts/1/messages, in the JSON text there at /0/message: found null, expected string
         ");
-        insta::assert_snapshot!(said(&json!("{}")), @r#"shape.type (documented) : found "{}", expected object"#);
+        insta::assert_snapshot!(said(&json!("{}")), @r#"shape.type (documented): the whole event: found "{}", expected object"#);
     }
 
     #[test]
