@@ -46,7 +46,7 @@ fn an_archetype_is_chosen_by_name() {
     let output = folder.run(&["generate", "--archetype", "unanswered-outbound"]).expect(0);
     assert_eq!(output.json_lines()[0]["payload"]["endReason"], "user_did_not_answer");
     let output = folder.run(&["generate", "--archetype", "unanswered"]).expect(2);
-    assert!(output.stderr.contains("unanswered-outbound"), "{}", output.stderr);
+    assert!(output.stderr.contains("did you mean `unanswered-outbound`?"), "{}", output.stderr);
 }
 
 #[test]

@@ -119,6 +119,8 @@ pub fn domains() -> impl Iterator<Item = &'static str> {
 
 /// Returns the name that is nearest to one that is not known.
 fn nearest<'a>(name: &str, known: &[&'a str]) -> &'a str {
-    let distance = |known: &&&'a str| strsim::damerau_levenshtein(name, known);
+    // What was typed is more often a part of a name than a slip in one.
+    let distance =
+        |known: &&&'a str| (!known.contains(name), strsim::damerau_levenshtein(name, known));
     known.iter().min_by_key(distance).copied().unwrap_or_default()
 }
