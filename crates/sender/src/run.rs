@@ -86,6 +86,8 @@ pub async fn run(
 /// Sleeps until a time after the start. A time that no clock reaches does not come.
 async fn wait_until(start: Instant, due: Duration) {
     match start.checked_add(due) {
+        // The runtime's clock ticks by whole milliseconds: a time that has come would cost one.
+        Some(time) if time <= Instant::now() => {}
         Some(time) => tokio::time::sleep_until(time).await,
         None => std::future::pending().await,
     }
