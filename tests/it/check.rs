@@ -246,6 +246,29 @@ steps:
 }
 
 #[test]
+fn a_password_in_the_target_is_refused_before_anything_is_printed() {
+    let folder = Folder::new();
+    folder.write("scenarios/a.yaml", ACCEPTED);
+    let output = folder.run(&["check", "--target", "http://user:s3cret@127.0.0.1:1/"]).expect(2);
+    assert!(!format!("{output:?}").contains("s3cret"), "{output:?}");
+}
+
+#[test]
+fn a_reader_that_has_gone_does_not_make_a_failure_green() {
+    let folder = Folder::new();
+    folder.write("scenarios/a.yaml", ACCEPTED);
+    let refusing = receiver("500 Internal Server Error", "").to_string();
+    let mut child = folder
+        .ringback()
+        .args(["check", "--target", &refusing])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
 fn what_the_command_line_names_must_be_there() {
     let folder = Folder::new();
     folder.write("scenarios/a.yaml", ACCEPTED);

@@ -2,7 +2,10 @@
 
 use std::process::Command;
 
-use crate::harness::{Folder, Server, fixed, has_peer, root};
+use crate::harness::{Folder, Server, finish, fixed, has_peer, root};
+
+/// The secret of the Standard Webhooks specification, which the shipped scenario signs with.
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 #[test]
 fn the_shipped_scenarios_hold_for_a_receiver_in_python_run_after_run() {
@@ -48,9 +51,16 @@ fn the_shipped_scenarios_hold_for_a_receiver_in_python_run_after_run() {
         assert_eq!(output.code, Some(0), "{}", output.stdout);
     }
 
-    let receiver = start("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+    let receiver = start(SECRET);
     let output = check(&receiver, "signed/forged.yaml");
     assert_eq!(output.code, Some(4), "{}", output.stdout);
-    // Without the signature that it asks for, a good event is refused too.
+    // Without the signature that it asks for, a good event is refused too; with it all is as before.
     check(&receiver, "accepted-once.yaml").expect(1);
+    let mut signed = folder.ringback();
+    signed.args(["check", "--target", &receiver.url, "--secret", "env:WEBHOOK_SECRET"]);
+    signed.args(["--snapshots", "snapshots", "--downstream", &format!("crm={crm}")]);
+    signed.arg(root().join("scenarios/accepted-once.yaml"));
+    let output = finish(signed.env("WEBHOOK_SECRET", SECRET), b"");
+    assert_eq!(output.code, Some(0), "{}", output.stdout);
+    assert!(!output.stdout.contains(SECRET), "{}", output.stdout);
 }
