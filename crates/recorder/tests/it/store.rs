@@ -88,7 +88,7 @@ async fn requests_that_come_together_are_all_stored() {
 
 /// Not a test of its own: the process that `what_was_acknowledged_survives_kill` kills.
 #[tokio::test]
-#[ignore = "run by another test"]
+#[ignore = "never ends by itself: `what_was_acknowledged_survives_kill` starts it as a process of its own and kills it"]
 async fn process_that_is_killed() {
     let Some(path) = std::env::var_os("RINGBACK_TEST_STORE") else { return };
     let listener = listen(Path::new(&path)).await;
