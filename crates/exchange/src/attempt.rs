@@ -20,6 +20,12 @@ pub struct Attempt {
     pub planned_ms: f64,
     /// Milliseconds by which the request was begun after its planned time: the sender's own lateness.
     pub late_ms: f64,
+    /// Milliseconds that a new connection took, its TLS handshake included; nothing when one was there.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub connect_ms: Option<f64>,
+    /// Milliseconds from the begin of the request to the first byte of the reply.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub first_byte_ms: Option<f64>,
     /// Milliseconds from the begin of the request to its outcome.
     pub duration_ms: f64,
     /// How many bytes of the reply's body were kept, when it was longer than the sender reads.

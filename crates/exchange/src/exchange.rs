@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::content::Content;
+use crate::headers::Headers;
 use crate::message::{Reply, Request};
 
 /// One request that arrived, what was answered, and when.
@@ -32,6 +34,29 @@ pub struct Exchange {
     /// Why the request's body is not whole, when it is not.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub fault: Option<String>,
+    /// How the request was on the wire, where the parsed form does not tell.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub wire: Option<Wire>,
+    /// What the verification of the signature came to, when there was one: `valid`, or why not.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub signature: Option<String>,
+}
+
+/// How a request was on the wire, where the parsed form does not tell.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Wire {
+    /// Which connection of the listener it came over, from 1.
+    pub connection: u64,
+    /// The head, byte for byte: request line and header lines, with their line ends.
+    pub head: Content,
+    /// Trailer lines of a chunked body.
+    #[serde(skip_serializing_if = "Headers::is_empty", default)]
+    pub trailers: Headers,
+    /// What is odd about its framing, a sentence each, such as `both Content-Length and
+    /// Transfer-Encoding`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub notes: Vec<String>,
 }
 
 impl Exchange {
@@ -71,7 +96,6 @@ fn parse_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::headers::Headers;
 
     #[test]
     fn an_exchange_is_one_line_of_json() {
@@ -90,6 +114,8 @@ mod tests {
             duration_ms: Some(1.5),
             forwarded: None,
             fault: None,
+            wire: None,
+            signature: None,
         };
         let line = serde_json::to_string(&exchange).unwrap();
         insta::assert_snapshot!(line, @r#"{"number":7,"receivedAt":"2026-01-02T03:04:05.000006Z","peer":"127.0.0.1:40000","version":"HTTP/1.1","request":{"method":"POST","target":"/hooks?a=1","headers":[["x","1"],["x","2"]],"body":"{}"},"reply":{"status":200,"headers":[],"body":""},"durationMs":1.5}"#);

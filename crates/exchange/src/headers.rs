@@ -31,6 +31,11 @@ impl Headers {
         self.0.push(Header(name.into(), value.into()));
     }
 
+    /// Tells whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Returns the lines in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Content)> {
         self.0.iter().map(|line| (line.0.as_str(), &line.1))

@@ -17,7 +17,7 @@ mod printable;
 pub use attempt::{Attempt, Failure, FailureDetail, Outcome, Verdict};
 pub use content::Content;
 pub use curl::curl;
-pub use exchange::{Exchange, Forwarded};
+pub use exchange::{Exchange, Forwarded, Wire};
 pub use headers::{Header, Headers, is_secret};
 pub use message::{Reply, Request};
 pub use printable::{json_line, printable};

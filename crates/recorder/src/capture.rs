@@ -81,6 +81,8 @@ impl Capture {
             version: format!("{:?}", head.version),
             request: message::request(&head, bytes),
             fault: fault.as_ref().map(|fault| fault.to_sentence(length)),
+            wire: None,
+            signature: None,
         });
         let number = match self.keeper.arrive(&arrival, self.limits.store).await {
             Ok(number) => number,
@@ -93,7 +95,8 @@ impl Capture {
         if to_head {
             keep_only_length(&mut reply);
         }
-        let Arrival { received_at, peer, version, request, fault } = Arc::unwrap_or_clone(arrival);
+        let Arrival { received_at, peer, version, request, fault, wire, signature } =
+            Arc::unwrap_or_clone(arrival);
         let exchange = Arc::new(Exchange {
             number,
             received_at,
@@ -104,6 +107,8 @@ impl Capture {
             duration_ms: Some(begun.elapsed().as_secs_f64() * 1e3),
             forwarded,
             fault,
+            wire,
+            signature,
         });
         if let Err(why) = self.keeper.complete(&exchange, self.limits.store).await {
             return Ok(self.refuse(&why, held));

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ringback_exchange::{Exchange, Request};
+use ringback_exchange::{Exchange, Request, Wire};
 
 use crate::recording::Recording;
 use crate::store::Store;
@@ -30,6 +30,8 @@ pub(crate) struct Arrival {
     pub(crate) request: Request,
     /// Why the body is not whole.
     pub(crate) fault: Option<String>,
+    pub(crate) wire: Option<Wire>,
+    pub(crate) signature: Option<String>,
 }
 
 /// A [`Keep`] at work.

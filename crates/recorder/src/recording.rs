@@ -220,6 +220,8 @@ mod tests {
             duration_ms: Some(0.0),
             forwarded: None,
             fault: None,
+            wire: None,
+            signature: None,
         }
     }
 

@@ -77,6 +77,8 @@ pub(crate) async fn attempt(
         request,
         planned_ms: to_ms(planned.due),
         late_ms: to_ms(late),
+        connect_ms: None,
+        first_byte_ms: None,
         duration_ms: to_ms(duration),
         reply_cut_at_bytes: ended.cut_at,
         outcome: ended.outcome,

@@ -161,6 +161,8 @@ mod tests {
             request,
             planned_ms: 0.0,
             late_ms,
+            connect_ms: None,
+            first_byte_ms: None,
             duration_ms,
             reply_cut_at_bytes: None,
             outcome,

@@ -113,6 +113,8 @@ fn exchange(row: &Row<'_>) -> rusqlite::Result<Result<Exchange, String>> {
             reply,
             duration_ms,
             fault,
+            wire: None,
+            signature: None,
             forwarded: forwarded_url.map(|url| Forwarded {
                 url,
                 duration_ms: forwarded_ms.unwrap_or_default(),

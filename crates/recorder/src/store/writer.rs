@@ -147,7 +147,7 @@ fn insert(transaction: &Transaction<'_>, entries: &[Entry]) -> Result<Vec<u64>, 
         let number = match entry {
             Entry::Request(arrival) => {
                 last += 1;
-                let Arrival { received_at, peer, version, request, fault } = &**arrival;
+                let Arrival { received_at, peer, version, request, fault, .. } = &**arrival;
                 insert_request.execute(params![
                     last,
                     format!("{received_at:.6}"),
@@ -229,6 +229,8 @@ mod tests {
                 body: vec![7; bytes].into(),
             },
             fault: None,
+            wire: None,
+            signature: None,
         }))
     }
 
