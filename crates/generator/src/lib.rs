@@ -48,6 +48,7 @@ use ringback_event::{Event, Timestamp};
 pub use analysis::{Analysis, Generation, GenerationError, analysis};
 pub use archetype::{Archetype, ArchetypeError};
 pub use coverage::Coverage;
+pub use like::classify;
 pub use mutation::{
     ApplyError, Effect, Mutation, MutationError, Reaction, apply, apply_all, mutations, table,
 };

@@ -22,7 +22,7 @@ pub(crate) fn learn<'a>(
 }
 
 /// Tells which archetype a call is of, as far as its event shows.
-pub(crate) fn classify(event: &Event) -> Archetype {
+pub fn classify(event: &Event) -> Archetype {
     let payload = &event.payload;
     let is_inbound = payload.telephony_type.value() == Some(&TelephonyType::Inbound);
     let hands_over = payload.agents.rows().len() > 1;

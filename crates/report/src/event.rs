@@ -56,6 +56,26 @@ pub enum RunEvent {
         /// Why it could not be carried out: the surroundings were not as needed.
         error: Option<String>,
     },
+    /// A response that passed through was compared.
+    ResponseChecked {
+        /// The exchange's arrival number.
+        number: u64,
+        /// The snapshot it belongs to, by its name below the folder.
+        key: String,
+        /// What is to be thought of it.
+        verdict: Verdict,
+        /// How it compares.
+        snapshot: SnapshotOutcome,
+        /// Why there is no response of the receiver.
+        error: Option<String>,
+    },
+    /// No response will pass through any more.
+    ResponsesFinished {
+        /// What was seen, by snapshot.
+        snapshots: Vec<ResponseTally>,
+        /// Snapshots that no response belonged to.
+        unmet: Vec<String>,
+    },
     /// The run is over.
     RunFinished(Tally),
 }
@@ -99,11 +119,36 @@ pub enum SnapshotOutcome {
         /// The lines that differ.
         diff: String,
     },
+    /// It is the text that is new or changed since earlier in this run.
+    Again {
+        /// The snapshot file.
+        path: String,
+    },
+    /// It is neither the accepted text nor the one that is new or changed since earlier in this run.
+    Varies {
+        /// The snapshot file.
+        path: String,
+        /// The lines that differ from the one of this run.
+        diff: String,
+    },
     /// The snapshot file cannot be read or written.
     Unusable {
         /// Why.
         error: String,
     },
+}
+
+/// What was seen of the responses that belong to one snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct ResponseTally {
+    /// The snapshot, by its name below the folder.
+    pub key: String,
+    /// Responses that are the accepted one.
+    pub same: usize,
+    /// Responses that are new or changed.
+    pub pending: usize,
+    /// Responses that are neither the accepted one nor the one that is pending.
+    pub varying: usize,
 }
 
 /// How a run went, in numbers.

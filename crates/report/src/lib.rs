@@ -8,5 +8,5 @@ mod event;
 mod json;
 pub mod terminal;
 
-pub use event::{Breach, RunEvent, SnapshotOutcome, Tally};
+pub use event::{Breach, ResponseTally, RunEvent, SnapshotOutcome, Tally};
 pub use json::json_line;

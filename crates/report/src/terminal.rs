@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use ringback_exchange::{Verdict, printable};
 
-use crate::event::{Breach, RunEvent, SnapshotOutcome, Tally};
+use crate::event::{Breach, ResponseTally, RunEvent, SnapshotOutcome, Tally};
 
 const PASS: Style = AnsiColor::Green.on_default().bold();
 const FAIL: Style = AnsiColor::Red.on_default().bold();
@@ -48,12 +48,7 @@ pub fn text(event: &RunEvent) -> String {
             }
         }
         RunEvent::ScenarioFinished { file, name, verdict, duration_ms, snapshot, error } => {
-            let style = match verdict {
-                Verdict::Pass => PASS,
-                Verdict::Pending => PENDING,
-                _ => FAIL,
-            };
-            let word = word(*verdict);
+            let (style, word) = (style(*verdict), word(*verdict));
             let _ = writeln!(
                 out,
                 "{style}{word:7}{style:#} {} {DIM}({}, {}){DIM:#}",
@@ -66,6 +61,22 @@ pub fn text(event: &RunEvent) -> String {
             }
             describe_snapshot(snapshot, &mut out);
         }
+        RunEvent::ResponseChecked { number, key, verdict, snapshot, error } => {
+            let (style, word) = (style(*verdict), word(*verdict));
+            let _ = writeln!(out, "{style}{word:7}{style:#} #{number} {}", shown(key));
+            if let Some(error) = error {
+                indent(&mut out, &printable(error));
+            }
+            describe_snapshot(snapshot, &mut out);
+        }
+        RunEvent::ResponsesFinished { snapshots, unmet } => {
+            for tally in snapshots {
+                let _ = writeln!(out, "{}: {}", shown(&tally.key), describe_responses(tally));
+            }
+            for name in unmet {
+                let _ = writeln!(out, "{DIM}{}: no response belonged to it{DIM:#}", shown(name));
+            }
+        }
         RunEvent::RunFinished(tally) => {
             let _ = writeln!(out, "\n{}", describe_tally(tally));
         }
@@ -73,14 +84,45 @@ pub fn text(event: &RunEvent) -> String {
     out
 }
 
+const fn style(verdict: Verdict) -> Style {
+    match verdict {
+        Verdict::Pass => PASS,
+        Verdict::Pending => PENDING,
+        _ => FAIL,
+    }
+}
+
+fn describe_responses(tally: &ResponseTally) -> String {
+    let parts = [
+        (tally.same, "as accepted", PASS),
+        (tally.pending, "new or changed", PENDING),
+        (tally.varying, "in yet another way", PENDING),
+    ];
+    listed(&parts)
+}
+
 fn describe(breach: &Breach) -> String {
     let text = format!("{}: expected {}, found {}", breach.what, breach.expected, breach.found);
     printable(&text).replace('\n', "\n    ")
 }
 
+/// What to do about a response that is another one each time.
+const VARIES: &str =
+    "name what changes from run to run under `redact`, or tell the requests apart by a rule";
+
 fn describe_snapshot(snapshot: &SnapshotOutcome, out: &mut String) {
     let (what, path, pending, lines) = match snapshot {
         SnapshotOutcome::Skipped | SnapshotOutcome::Empty | SnapshotOutcome::Same => return,
+        SnapshotOutcome::Again { path } => {
+            let _ = writeln!(out, "  snapshot {}: as before in this run", printable(path));
+            return;
+        }
+        SnapshotOutcome::Varies { path, diff } => {
+            let _ = writeln!(out, "  snapshot {}: not as before in this run", printable(path));
+            indent(out, &coloured(&printable(diff)));
+            let _ = writeln!(out, "  {VARIES}");
+            return;
+        }
         SnapshotOutcome::Unusable { error } => return indent(out, &printable(error)),
         SnapshotOutcome::New { path, pending, text } => ("is new", path, pending, text.clone()),
         SnapshotOutcome::Changed { path, pending, diff } => {
@@ -116,10 +158,16 @@ fn describe_tally(tally: &Tally) -> String {
         (tally.environment, "not carried out", FAIL),
         (tally.invalid, "invalid", FAIL),
     ];
-    let parts = parts.into_iter().filter(|part| part.0 > 0);
+    let text = listed(&parts);
+    if text.is_empty() { "nothing was checked".to_owned() } else { text }
+}
+
+/// Lists what there is any of.
+fn listed(parts: &[(usize, &str, Style)]) -> String {
+    let parts = parts.iter().filter(|part| part.0 > 0);
     let parts: Vec<String> =
         parts.map(|(n, what, style)| format!("{style}{n} {what}{style:#}")).collect();
-    if parts.is_empty() { "nothing was checked".to_owned() } else { parts.join(", ") }
+    parts.join(", ")
 }
 
 fn indent(out: &mut String, text: &str) {

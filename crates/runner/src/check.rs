@@ -198,8 +198,8 @@ fn compare_and_write(
     let pending = if settings.write_pending {
         let about = About {
             description: scenario.name.clone(),
-            input_file: shelved.name.clone(),
-            seed: scenario.seed,
+            input_file: Some(shelved.name.clone()),
+            seed: Some(scenario.seed),
         };
         Some(write_pending(path, &text, &about)?.display().to_string())
     } else {

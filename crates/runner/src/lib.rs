@@ -11,9 +11,11 @@ mod calls;
 mod check;
 mod edit;
 mod identity;
+mod responses;
 mod scene;
 mod shelf;
 mod steps;
 
 pub use check::{Settings, check};
+pub use responses::{ResponseCheck, ResponseSettings, SnapshotRules};
 pub use shelf::{FindError, Shelved, find};

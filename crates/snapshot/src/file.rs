@@ -13,10 +13,10 @@ use crate::diff::diff;
 pub struct About {
     /// What the snapshot shows.
     pub description: String,
-    /// The scenario file, as the user names it.
-    pub input_file: String,
-    /// The seed of its events.
-    pub seed: u64,
+    /// The scenario file, as the user names it, when it is of one.
+    pub input_file: Option<String>,
+    /// The seed of its events, when they are ours.
+    pub seed: Option<u64>,
 }
 
 /// How a text compares with the accepted one.
@@ -88,13 +88,16 @@ pub fn pending_path(path: &Path) -> PathBuf {
 pub fn write_pending(path: &Path, text: &str, about: &About) -> Result<PathBuf, SnapshotError> {
     let pending = pending_path(path);
     // JSON is YAML, and quoting keeps a `---` in a description from ending the header.
-    let info = json!({ "tool": "ringback", "seed": about.seed });
-    let content = format!(
-        "---\ndescription: {}\ninfo: {info}\ninput_file: {}\n---\n{}\n",
-        Value::from(about.description.as_str()),
-        Value::from(about.input_file.as_str()),
-        normalize(text),
-    );
+    let mut info = json!({ "tool": "ringback" });
+    if let Some(seed) = about.seed {
+        info["seed"] = seed.into();
+    }
+    let mut content =
+        format!("---\ndescription: {}\ninfo: {info}\n", Value::from(about.description.as_str()));
+    if let Some(file) = &about.input_file {
+        content += &format!("input_file: {}\n", Value::from(file.as_str()));
+    }
+    content += &format!("---\n{}\n", normalize(text));
     write(&pending, content.as_bytes())?;
     Ok(pending)
 }
@@ -237,8 +240,8 @@ mod tests {
     fn about() -> About {
         About {
             description: "a \"quoted\" one\n---\n".to_owned(),
-            input_file: "scenarios/a.yaml".to_owned(),
-            seed: 7,
+            input_file: Some("scenarios/a.yaml".to_owned()),
+            seed: Some(7),
         }
     }
 
