@@ -206,7 +206,8 @@ pub fn duration(ms: f64) -> String {
         ms if ms >= 1000.0 => format!("{:.2} s", ms / 1000.0),
         ms if ms >= 100.0 => format!("{ms:.0} ms"),
         ms if ms >= 10.0 => format!("{ms:.1} ms"),
-        ms => format!("{ms:.2} ms"),
+        ms if ms >= 0.1 || ms <= 0.0 => format!("{ms:.2} ms"),
+        ms => format!("{:.0} µs", ms * 1000.0),
     }
 }
 
