@@ -76,6 +76,7 @@ async fn listen(args: &ListenArgs) -> Result<Exit, CliError> {
         limits: Limits::STANDARD,
         clock: clock::wall(),
         on_exchange: Some(view),
+        feed: None,
     });
     let listener = listener.await.map_err(not_started)?;
     let url = listener.url();

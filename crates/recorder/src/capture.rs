@@ -23,6 +23,7 @@ use crate::answer::{self, Captured, Responder};
 use crate::body::{self, Fault};
 use crate::budget::{Budget, Held};
 use crate::clock::Clock;
+use crate::inspector::Feed;
 use crate::keep::{Arrival, Keeper};
 use crate::limits::Limits;
 use crate::message;
@@ -39,6 +40,7 @@ pub(crate) struct Capture {
     keeper: Keeper,
     routing: Routing,
     view: Option<mpsc::Sender<Exchange>>,
+    feed: Option<Feed>,
     unseen: AtomicU64,
     refused: AtomicU64,
 }
@@ -51,11 +53,12 @@ impl Capture {
         keeper: Keeper,
         responder: Responder,
         view: Option<mpsc::Sender<Exchange>>,
+        feed: Option<Feed>,
     ) -> Self {
         let routing = TowerToHyperService::new(warp::service(answer::filter(Arc::new(responder))));
         let routing: Routing = Box::new(move |request| Box::pin(routing.call(request)));
         let (unseen, refused) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { limits, clock, budget, keeper, routing, view, unseen, refused }
+        Self { limits, clock, budget, keeper, routing, view, feed, unseen, refused }
     }
 
     /// Answers a request. Sets `unread` when bytes of it may still be on their way.
@@ -141,12 +144,18 @@ impl Capture {
 
     fn refuse(&self, why: &str, held: Held) -> Response<Full<Bytes>> {
         self.refused.fetch_add(1, Ordering::Relaxed);
+        if let Some(feed) = &self.feed {
+            feed.tell_refused();
+        }
         give(&message::try_again(&format!("not acknowledged: {why}")), held, false)
     }
 
     /// Shows an exchange to whoever looks on. Someone who looks too slowly misses it and is told how
     /// many, because waiting for them would make capture as slow as they are.
     fn show(&self, exchange: Arc<Exchange>) {
+        if let Some(feed) = &self.feed {
+            feed.tell(&exchange);
+        }
         let Some(view) = &self.view else { return };
         if view.try_send(Arc::unwrap_or_clone(exchange)).is_err() {
             self.unseen.fetch_add(1, Ordering::Relaxed);

@@ -34,6 +34,12 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// Other machines can reach the address, and nothing is asked of them.
+    #[error("an inspector on `{addr}` needs a token: other machines can reach that address")]
+    Open {
+        /// The address that was asked for.
+        addr: SocketAddr,
+    },
     /// Nothing can be forwarded to such an address.
     #[error("requests cannot be forwarded to `{url}`: {why}")]
     Target {
@@ -64,6 +70,7 @@ impl StartError {
             }
             Self::Bind { .. } => Some("listen on an address of this machine, as 127.0.0.1"),
             Self::Target { .. } => Some("use an address as http://127.0.0.1:3000/hooks"),
+            Self::Open { .. } => Some("give it a token, or listen on 127.0.0.1"),
             Self::Route { .. } => None,
         }
     }

@@ -28,6 +28,7 @@
 //!     limits: Limits::STANDARD,
 //!     clock: Clock::new(|| jiff::Timestamp::UNIX_EPOCH),
 //!     on_exchange: None,
+//!     feed: None,
 //! })
 //! .await?;
 //! println!("listening on {}", listener.url());
@@ -45,6 +46,7 @@ mod clock;
 mod connection;
 mod error;
 mod forward;
+mod inspector;
 mod keep;
 mod limits;
 mod listener;
@@ -57,6 +59,7 @@ mod store;
 pub use answer::Answer;
 pub use clock::Clock;
 pub use error::{ParsePatternError, StartError, StoreError};
+pub use inspector::{Feed, Inspector, InspectorConfig, Source, Summary};
 pub use keep::Keep;
 pub use limits::Limits;
 pub use listener::{Config, Drained, Listener};

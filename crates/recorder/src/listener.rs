@@ -20,6 +20,7 @@ use crate::capture::Capture;
 use crate::clock::Clock;
 use crate::connection;
 use crate::error::StartError;
+use crate::inspector::Feed;
 use crate::keep::{Keep, Keeper};
 use crate::limits::{self, Limits};
 
@@ -50,6 +51,8 @@ pub struct Config {
     /// Where each exchange is shown when its reply is on its way. When the channel is full the view
     /// misses it, and [`Drained::unseen`] counts it; the exchange is kept all the same.
     pub on_exchange: Option<mpsc::Sender<Exchange>>,
+    /// Where it tells what happens, for an [inspector](crate::Inspector).
+    pub feed: Option<Feed>,
 }
 
 /// A running server. Dropping it cuts every request; [`finish`](Self::finish) lets them end.
@@ -83,13 +86,20 @@ impl Listener {
     /// When the address cannot be taken, when a route of the script cannot be played, and when the
     /// target cannot be forwarded to.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let Config { addr, answer, keep, keep_alive, limits, clock, on_exchange } = config;
+        let Config { addr, answer, keep, keep_alive, limits, clock, on_exchange, feed } = config;
         let budget = Budget::new(limits.bytes_in_flight);
         let responder = Responder::new(answer, &limits, &budget)?;
         let socket = TcpListener::bind(addr).await.map_err(|source| refused(addr, source))?;
         let addr = socket.local_addr().map_err(|source| refused(addr, source))?;
-        let capture =
-            Arc::new(Capture::new(limits, clock, budget, keep.into(), responder, on_exchange));
+        let capture = Arc::new(Capture::new(
+            limits,
+            clock,
+            budget,
+            keep.into(),
+            responder,
+            on_exchange,
+            feed,
+        ));
         let (stop, stopped) = watch::channel(false);
         let accepting = tokio::spawn(run(socket, capture, keep_alive, stopped));
         Ok(Self { addr, stop, accepting })
@@ -138,7 +148,7 @@ impl Drop for Listener {
     }
 }
 
-fn refused(addr: SocketAddr, source: io::Error) -> StartError {
+pub(crate) fn refused(addr: SocketAddr, source: io::Error) -> StartError {
     match source.kind() {
         io::ErrorKind::AddrInUse => StartError::AddrInUse { addr, source },
         io::ErrorKind::PermissionDenied => StartError::Denied { addr, source },

@@ -78,6 +78,24 @@ impl Recording {
         by_number(complete.iter().map(|(_, exchange)| exchange.clone()).collect())
     }
 
+    /// Returns at most `most` of the exchanges with numbers above `after`, by arrival number.
+    pub(crate) fn page_after(&self, after: u64, most: usize) -> Vec<Exchange> {
+        let kept = self.kept();
+        let mut found: Vec<&Exchange> = kept
+            .complete
+            .iter()
+            .map(|(_, exchange)| exchange)
+            .filter(|exchange| exchange.number > after)
+            .collect();
+        found.sort_unstable_by_key(|exchange| exchange.number);
+        found.into_iter().take(most).cloned().collect()
+    }
+
+    /// Returns the number of the newest exchange whose reply has been given; 0 when there is none.
+    pub(crate) fn newest(&self) -> u64 {
+        self.kept().complete.iter().map(|(_, exchange)| exchange.number).max().unwrap_or(0)
+    }
+
     /// Waits until the number of exchanges that match has come into the range `count` and then none of
     /// them has come for `quiet`; until there are more than `count` permits; or until fewer than it
     /// wants have come `within`.

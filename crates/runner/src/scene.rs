@@ -131,6 +131,7 @@ async fn listen(
         limits: Limits::STANDARD,
         clock: settings.clock.clone(),
         on_exchange: None,
+        feed: None,
     };
     Listener::start(config).await.map_err(|error| match error {
         StartError::Route { .. } => Trouble::Scenario(here(describe(&error))),

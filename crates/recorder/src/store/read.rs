@@ -47,6 +47,20 @@ impl Exchanges {
     }
 }
 
+impl Exchanges {
+    /// Leaves out all up to a number.
+    #[must_use]
+    pub fn after(mut self, number: u64) -> Self {
+        self.last = i64::try_from(number).unwrap_or(i64::MAX);
+        self
+    }
+
+    /// Returns the number of the newest exchange, at which the reading ends; 0 when there is none.
+    pub fn newest(&self) -> u64 {
+        u64::try_from(self.end).unwrap_or(0)
+    }
+}
+
 impl Iterator for Exchanges {
     type Item = Result<Exchange, StoreError>;
 

@@ -5,6 +5,7 @@
 mod capture;
 mod drain;
 mod forward;
+mod inspector;
 mod limits;
 mod script;
 mod start;

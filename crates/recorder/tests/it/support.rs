@@ -26,6 +26,7 @@ pub(crate) fn config() -> Config {
         limits: Limits::STANDARD,
         clock: Clock::new(|| Timestamp::from_nanosecond(1_767_323_045_000_006_789).unwrap()),
         on_exchange: None,
+        feed: None,
     }
 }
 
