@@ -1,7 +1,9 @@
 //! One HTTP try of a delivery, seen from the sender.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::exchange::{parse_time, print_time};
 use crate::message::{Reply, Request};
 
 /// One HTTP try of a delivery and what came of it.
@@ -31,9 +33,85 @@ pub struct Attempt {
     /// How many bytes of the reply's body were kept, when it was longer than the sender reads.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reply_cut_at_bytes: Option<u64>,
+    /// Which part of its run it was; nothing for a delivery that was sent alone.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub place: Option<Place>,
     /// What came of it.
     #[serde(flatten)]
     pub outcome: Outcome,
+}
+
+/// Which part of its run an attempt was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Place {
+    /// The number of the event's call, from 0.
+    pub event: u64,
+    /// Which event of the call.
+    pub part: Part,
+    /// The id in the event, when it has one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub event_id: Option<String>,
+    /// Which copy of the event, from 1.
+    pub copy: u32,
+    /// Why it was sent.
+    pub because: Because,
+    /// When it was to be sent by the clock of the run, which a time scale makes faster than ours.
+    #[serde(serialize_with = "print_time", deserialize_with = "parse_time")]
+    pub scheduled_at: Timestamp,
+    /// Milliseconds of that clock from the outcome to the next try; nothing when there is none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub retry_in_ms: Option<f64>,
+    /// Milliseconds that it was due and had to wait because so many others were in flight, when it had
+    /// to. They are part of `lateMs`, and not the sender's own doing.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub held_back_ms: Option<f64>,
+}
+
+/// Which event of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// `conversation.completed`.
+    Completed,
+    /// `conversation.analysisCompleted`.
+    Analysis,
+}
+
+impl Part {
+    /// Returns the name: `completed` or `analysis`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Analysis => "analysis",
+        }
+    }
+}
+
+/// Why an attempt was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Because {
+    /// It was planned, and is the first of its event.
+    Planned,
+    /// It comes at the same time as another copy of the event.
+    Simultaneous,
+    /// The event comes again.
+    Duplicate,
+    /// What came of the attempt before was not enough.
+    Retry,
+}
+
+impl Because {
+    /// Returns the name, as `planned`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Simultaneous => "simultaneous",
+            Self::Duplicate => "duplicate",
+            Self::Retry => "retry",
+        }
+    }
 }
 
 impl Attempt {

@@ -81,6 +81,7 @@ pub(crate) async fn attempt(
         first_byte_ms: None,
         duration_ms: to_ms(duration),
         reply_cut_at_bytes: ended.cut_at,
+        place: None,
         outcome: ended.outcome,
     };
     (attempt, was_given_up)

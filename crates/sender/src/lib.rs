@@ -15,26 +15,40 @@
 
 mod allowance;
 mod attempt;
+mod chance;
 mod classify;
+mod clock;
 mod delivery;
 mod guard;
 mod headers;
 mod histogram;
+mod pace;
 mod plan;
+mod progress;
 mod rate;
 mod reach;
+mod retry;
 mod run;
 mod summary;
 mod target;
 
 pub use attempt::{REPLY_BYTES_MAX, send_once};
+pub use clock::Clock;
 pub use delivery::Delivery;
 pub use guard::{
     AllowHost, AllowHostError, GuardError, PUBLIC_DELIVERIES_MAX, PUBLIC_PER_SECOND_MAX,
 };
 pub use headers::HeaderError;
-pub use plan::{Pace, Plan};
+pub use pace::{Pacing, SPIN};
+pub use plan::{
+    Arrival, COPIES_MAX, Curve, Duplicates, HELD_BACK_MAX, Order, Pace, PairOrder, Pairs, Plan,
+    PlanError, Spacing, TRACE_TIMES_MAX, Trace, Turn, Turns, UNLIMITED,
+};
+pub use progress::{DELIVERY_MAX, Entry, Progress};
 pub use rate::{Rate, RateError};
-pub use run::{IN_FLIGHT_MAX, STOP_GRACE, run};
+pub use retry::{
+    Cause, Preset, RETRIES_MAX, RETRY_AFTER_MAX, Retry, RetryError, Rule, SignedAt, parse_jitter,
+};
+pub use run::{IN_FLIGHT_MAX, Prepared, Run, STOP_GRACE, Settled, Try, WAITING_MAX, run};
 pub use summary::{Percentiles, Summary};
 pub use target::{CONNECT_TIMEOUT, IDLE_MAX, Options, TIMEOUT, Target, TargetError};

@@ -103,6 +103,12 @@ impl Rate {
         }
     }
 
+    /// Returns how many a second it is.
+    pub(crate) fn per_second(self) -> f64 {
+        // Both are whole numbers below 2^53, so that one rounding is all.
+        self.amount_micro as f64 / (MICRO * self.unit.seconds()) as f64
+    }
+
     /// Tells whether it is more than `n` a second.
     pub(crate) const fn exceeds_per_second(self, n: u32) -> bool {
         self.amount_micro > n as u64 * MICRO * self.unit.seconds()

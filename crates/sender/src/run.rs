@@ -1,37 +1,108 @@
-//! A whole plan: deliveries are begun at their times, and what comes of them is counted.
+//! A whole run: deliveries are begun at their times, what failed is tried again, and what comes of them
+//! is counted.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::future::Future;
+use std::iter::Peekable;
 use std::pin::pin;
 use std::time::Duration;
 
-use ringback_exchange::Attempt;
+use jiff::Timestamp;
+use ringback_exchange::{Attempt, Because, Outcome, Place};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::Instant;
 
 use crate::attempt::{Planned, attempt};
+use crate::clock::{Clock, Running};
 use crate::delivery::Delivery;
 use crate::guard::GuardError;
-use crate::plan::{Pace, Plan};
-use crate::summary::{Summary, Tally};
+use crate::pace::{Pacer, Pacing};
+use crate::plan::{Plan, Turn, Turns};
+use crate::progress::{Entry, Progress};
+use crate::retry::{Next, Retry, SignedAt};
+use crate::summary::{Fate, Summary, Tally, to_ms};
 use crate::target::Target;
 
 /// How many attempts may be in flight at once, unless something else is wanted. Each has a connection
 /// of its own, and a process often has 1,024 files.
 pub const IN_FLIGHT_MAX: usize = 1_000;
 
-/// How long what is in flight may go on after the run was stopped.
-pub const STOP_GRACE: Duration = Duration::from_secs(1);
+/// How many deliveries may wait to be tried again. One more is given up, and the summary says so.
+pub const WAITING_MAX: usize = 1_000_000;
 
-/// Sends the deliveries of a plan.
+/// How long what is in flight may go on after the run was stopped.
+pub const STOP_GRACE: Duration = Duration::from_millis(700);
+
+/// All that a run is told.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// What is sent, and when.
+    pub plan: Plan,
+    /// When what failed is sent again.
+    pub retry: Retry,
+    /// What the time is, and how fast it passes.
+    pub clock: Clock,
+    /// How exactly planned times are kept.
+    pub pacing: Pacing,
+    /// What an earlier run of the same plan has done, which this one goes on with.
+    pub progress: Progress,
+}
+
+impl Run {
+    /// Makes a run of a plan in our own time, from its start, with nothing tried again.
+    pub fn new(plan: Plan, origin: Timestamp) -> Self {
+        Self {
+            plan,
+            retry: Retry::none(),
+            clock: Clock { origin, scale: 1.0 },
+            pacing: Pacing::Fine,
+            progress: Progress::default(),
+        }
+    }
+}
+
+/// One try of one delivery, for which a request is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Try {
+    /// The delivery's place in the plan.
+    pub turn: Turn,
+    /// The try, from 1.
+    pub number: u32,
+    /// The time to sign with: that of this try, or of the first where that is frozen.
+    pub signed_at: Timestamp,
+}
+
+/// What is sent with one try.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// Body and header lines.
+    pub delivery: Delivery,
+    /// The id in the event, when it has one.
+    pub event_id: Option<String>,
+}
+
+/// An attempt whose outcome is known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settled {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// What is to be written down before anybody hears of it, where a run is to be resumed; nothing for
+    /// one that was given up, which a resumed run makes again.
+    pub entry: Option<Entry>,
+}
+
+/// Makes the deliveries of a plan.
 ///
-/// A rated plan has no more in flight than the target's [`Options`](crate::Options) permit; what is due
-/// beyond that waits, and the summary says how many had to.
+/// A plan with times has no more in flight than the target's [`Options`](crate::Options) permit; what is
+/// due beyond that waits, and the summary says how many had to, and how long. Where the receiver sets the
+/// pace, the plan says how many are in flight.
 ///
-/// `deliveries` is asked for each when it is due, so that they need no room before. `on_attempt` gets
-/// every attempt in the order of their outcomes; both are called between two deliveries, so that time
-/// spent in them shows as the sender's lateness. When `stop` comes, nothing new is begun, what is in
-/// flight is given up after [`STOP_GRACE`], and the summary still comes.
+/// `deliveries` is asked for each try when it is due, so that they need no room before; where it has
+/// nothing, there is no such event, and that is counted. `on_settled` gets every attempt in the order of
+/// their outcomes; both are called between two deliveries, so that time spent in them shows as the
+/// sender's lateness. When `stop` comes, nothing new is begun, what is in flight is given up after
+/// [`STOP_GRACE`], and the summary still comes.
 ///
 /// # Errors
 ///
@@ -42,113 +113,278 @@ pub const STOP_GRACE: Duration = Duration::from_secs(1);
 /// Dropping the future closes every connection in flight, and there is no summary. Use `stop`.
 pub async fn run(
     target: &Target,
-    plan: &Plan,
-    mut deliveries: impl FnMut(u64) -> Delivery,
-    on_attempt: impl FnMut(Attempt),
+    run: &Run,
+    mut deliveries: impl FnMut(&Try) -> Option<Prepared>,
+    on_settled: impl FnMut(Settled),
     stop: impl Future<Output = ()>,
 ) -> Result<Summary, GuardError> {
-    target.permit(plan)?;
+    target.permit(&run.plan)?;
     let mut stop = pin!(stop);
-    let mut flight = Flight::new(on_attempt);
-    let is_rated = plan.pace != Pace::OneByOne;
-    let in_flight_max = if is_rated { target.in_flight_max() } else { 1 };
-    let mut index = 0;
-    // Until when a delivery that was due had to wait for room.
+    let pacer = Pacer::new(run.pacing);
+    let mut queue = Queue::new(run);
+    let mut flight = Flight::new(run, on_settled);
+    let clock = flight.clock;
+    let most = run.plan.concurrency().map_or(target.in_flight_max(), |n| n.get() as usize);
+    // Until when something that was due had to wait for room.
     let mut full_until = Duration::ZERO;
-    while index < plan.count || !flight.is_empty() {
-        let has_room = flight.attempts.len() < in_flight_max;
-        let start = flight.start;
-        let due = plan.due(index).unwrap_or_else(|| start.elapsed());
+    loop {
+        let next = queue.next(clock.now());
+        if next.is_none() && flight.attempts.is_empty() {
+            break;
+        }
+        let due = next.as_ref().map_or(Duration::MAX, |next| clock.real(next.due));
+        let has_room = next.as_ref().is_some_and(|next| flight.has_room(next.together, most));
         tokio::select! {
             biased;
             () = &mut stop => {
-                flight.tally.stopped = true;
+                flight.tally.summary().stopped = true;
                 break;
             }
-            () = wait_until(start, due), if index < plan.count && has_room => {
-                flight.tally.delayed_by_cap += u64::from(due < full_until);
-                flight.begin(target, deliveries(index), due);
-                index += 1;
+            () = pacer.wait_until(clock.start, due), if has_room => {
+                if let Some(next) = next {
+                    queue.take(next.is_retry);
+                    let held_back = full_until.checked_sub(due).filter(|it| !it.is_zero());
+                    flight.begin(target, next, due, held_back, &mut deliveries);
+                    // The request leaves before the next is thought of, unless both are to leave at once.
+                    if queue.begins_a_group() {
+                        tokio::task::yield_now().await;
+                    }
+                }
             }
-            () = flight.settle_one(), if !flight.is_empty() => {
-                if is_rated && !has_room {
-                    full_until = start.elapsed();
+            () = flight.settle_one(&mut queue), if !flight.attempts.is_empty() => {
+                if run.plan.is_open() && !has_room {
+                    full_until = clock.start.elapsed();
                 }
             }
         }
-        flight.settle_all_ended();
+        flight.settle_all_ended(&mut queue);
     }
-    flight.wind_up().await;
-    let elapsed = flight.start.elapsed();
-    Ok(flight.tally.finish(plan.count, elapsed))
+    flight.wind_up(&mut queue).await;
+    let elapsed = clock.start.elapsed();
+    let summary = flight.tally.summary();
+    summary.over_before = run.progress.n_over();
+    summary.waiting = queue.retries.len() as u64;
+    let is_whole = !summary.stopped;
+    summary.planned = if is_whole { Some(queue.n_passed) } else { run.plan.total() };
+    Ok(flight.tally.finish(elapsed))
 }
 
-/// Sleeps until a time after the start. A time that no clock reaches does not come.
-async fn wait_until(start: Instant, due: Duration) {
-    match start.checked_add(due) {
-        // The runtime's clock ticks by whole milliseconds: a time that has come would cost one.
-        Some(time) if time <= Instant::now() => {}
-        Some(time) => tokio::time::sleep_until(time).await,
-        None => std::future::pending().await,
+/// What comes next: the plan's own deliveries, and those that are tried again.
+struct Queue {
+    turns: Peekable<Turns>,
+    /// How many turns of the plan have been passed, sent or not.
+    n_passed: u64,
+    is_open: bool,
+    duration: Option<Duration>,
+    retries: BinaryHeap<Reverse<Again>>,
+    progress: Progress,
+}
+
+/// A try that is to be made.
+#[derive(Debug, Clone, Copy)]
+struct Upcoming {
+    turn: Turn,
+    number: u32,
+    /// In the time of the plan.
+    due: Duration,
+    together: u32,
+    first_signed: Option<Duration>,
+    is_retry: bool,
+}
+
+/// A delivery that is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Again {
+    due: Duration,
+    number: u32,
+    first_signed: Duration,
+    turn: Turn,
+}
+
+impl Ord for Again {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.due, self.turn.delivery).cmp(&(other.due, other.turn.delivery))
+    }
+}
+
+impl PartialOrd for Again {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Queue {
+    fn new(run: &Run) -> Self {
+        Self {
+            turns: run.plan.turns().peekable(),
+            n_passed: 0,
+            is_open: run.plan.is_open(),
+            duration: run.plan.duration,
+            retries: BinaryHeap::new(),
+            progress: run.progress.clone(),
+        }
+    }
+
+    /// Returns the plan's next delivery that an earlier run has not begun.
+    fn next_turn(&mut self) -> Option<Turn> {
+        loop {
+            let turn = *self.turns.peek()?;
+            if !self.progress.has(turn.delivery) {
+                return Some(turn);
+            }
+            // What was begun before has its next try, or is over.
+            if let Some(waiting) = self.progress.waiting.remove(&turn.delivery) {
+                let (due, number) = (waiting.due, waiting.number);
+                let first_signed = waiting.first_signed;
+                self.retries.push(Reverse(Again { due, number, first_signed, turn }));
+            }
+            self.turns.next();
+            self.n_passed += 1;
+        }
+    }
+
+    /// Returns what is to be begun next, and when. Where the receiver sets the pace, a delivery is due as
+    /// soon as there is room, and what is tried again goes before it once its time has come.
+    fn next(&mut self, now: Duration) -> Option<Upcoming> {
+        let is_over = !self.is_open && self.duration.is_some_and(|duration| now >= duration);
+        let turn = if is_over { None } else { self.next_turn() };
+        let turn = turn.map(|turn| Upcoming {
+            turn,
+            number: 1,
+            due: turn.at.unwrap_or(now),
+            together: turn.together,
+            first_signed: None,
+            is_retry: false,
+        });
+        let retry = self.retries.peek().map(|Reverse(again)| Upcoming {
+            turn: again.turn,
+            number: again.number,
+            due: again.due,
+            together: 1,
+            first_signed: Some(again.first_signed),
+            is_retry: true,
+        });
+        match (turn, retry) {
+            // What is begun with those before it does not wait.
+            (Some(turn), Some(retry)) if turn.together > 0 && retry.due < turn.due => Some(retry),
+            (Some(turn), _) => Some(turn),
+            (None, retry) => retry,
+        }
+    }
+
+    /// Takes away what `next` has returned.
+    fn take(&mut self, is_retry: bool) {
+        if is_retry {
+            self.retries.pop();
+        } else {
+            self.turns.next();
+            self.n_passed += 1;
+        }
+    }
+
+    /// Tells whether the plan's next delivery is not begun together with those before it.
+    fn begins_a_group(&mut self) -> bool {
+        self.turns.peek().is_none_or(|turn| turn.together > 0)
+    }
+
+    /// Has a delivery tried again, if there is room for it.
+    fn again(&mut self, again: Again) -> bool {
+        let has_room = self.retries.len() < WAITING_MAX;
+        if has_room {
+            self.retries.push(Reverse(again));
+        }
+        has_room
     }
 }
 
 /// What is in flight, and what came of the rest.
-struct Flight<F> {
-    start: Instant,
-    attempts: JoinSet<(Attempt, bool)>,
+struct Flight<'a, F> {
+    run: &'a Run,
+    clock: Running,
+    attempts: JoinSet<Landed>,
     give_up: watch::Sender<bool>,
-    on_attempt: F,
+    on_settled: F,
     tally: Tally,
 }
 
-impl<F: FnMut(Attempt)> Flight<F> {
-    fn new(on_attempt: F) -> Self {
+/// An attempt that has ended, and what was known of it when it began.
+struct Landed {
+    attempt: Attempt,
+    was_given_up: bool,
+    upcoming: Upcoming,
+    signed: Duration,
+    held_back: Option<Duration>,
+    event_id: Option<String>,
+}
+
+impl<'a, F: FnMut(Settled)> Flight<'a, F> {
+    fn new(run: &'a Run, on_settled: F) -> Self {
         Self {
-            start: Instant::now(),
+            run,
+            clock: run.clock.start(run.progress.at()),
             attempts: JoinSet::new(),
             give_up: watch::Sender::new(false),
-            on_attempt,
+            on_settled,
             tally: Tally::new(),
         }
     }
 
-    fn is_empty(&self) -> bool {
-        self.attempts.is_empty()
+    /// Tells whether so many may be begun at once. A group that is larger than the limit has the whole
+    /// room for itself.
+    fn has_room(&self, together: u32, most: usize) -> bool {
+        let n = self.attempts.len();
+        together == 0 || n == 0 || n + together as usize <= most
     }
 
-    fn begin(&mut self, target: &Target, delivery: Delivery, due: Duration) {
+    fn begin(
+        &mut self,
+        target: &Target,
+        upcoming: Upcoming,
+        due: Duration,
+        held_back: Option<Duration>,
+        deliveries: &mut impl FnMut(&Try) -> Option<Prepared>,
+    ) {
+        let signed = match (self.run.retry.timestamp, upcoming.first_signed) {
+            (SignedAt::Frozen, Some(first)) => first,
+            _ => self.clock.now(),
+        };
+        let attempted = Try {
+            turn: upcoming.turn,
+            number: upcoming.number,
+            signed_at: self.clock.wall(signed),
+        };
+        let Some(Prepared { delivery, event_id }) = deliveries(&attempted) else {
+            self.tally.summary().without_event += 1;
+            return;
+        };
         let target = target.clone();
-        let planned = Planned { start: self.start, due };
+        let planned = Planned { start: self.clock.start, due };
         let mut given_up = self.give_up.subscribe();
         self.attempts.spawn(async move {
             let given_up = async {
                 // The sender outlives every task, so that it cannot be gone.
                 let _ = given_up.wait_for(|given_up| *given_up).await;
             };
-            attempt(&target, delivery, planned, given_up).await
+            let (attempt, was_given_up) = attempt(&target, delivery, planned, given_up).await;
+            Landed { attempt, was_given_up, upcoming, signed, held_back, event_id }
         });
     }
 
-    fn settle_all_ended(&mut self) {
+    fn settle_all_ended(&mut self, queue: &mut Queue) {
         while let Some(ended) = self.attempts.try_join_next() {
-            self.settle(ended);
+            self.settle(ended, queue);
         }
     }
 
-    async fn settle_one(&mut self) {
+    async fn settle_one(&mut self, queue: &mut Queue) {
         if let Some(ended) = self.attempts.join_next().await {
-            self.settle(ended);
+            self.settle(ended, queue);
         }
     }
 
-    fn settle(&mut self, ended: Result<(Attempt, bool), JoinError>) {
+    fn settle(&mut self, ended: Result<Landed, JoinError>, queue: &mut Queue) {
         match ended {
-            Ok((attempt, was_given_up)) => {
-                self.tally.count(&attempt);
-                self.tally.given_up += u64::from(was_given_up);
-                (self.on_attempt)(attempt);
-            }
+            Ok(landed) => self.count(landed, queue),
             // A defect of this crate; an attempt that vanished must not pass for one that was made.
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             // Tasks are only cancelled when the runtime ends, and this one with them.
@@ -156,17 +392,71 @@ impl<F: FnMut(Attempt)> Flight<F> {
         }
     }
 
+    fn count(&mut self, landed: Landed, queue: &mut Queue) {
+        let Landed { mut attempt, was_given_up, upcoming, signed, held_back, event_id } = landed;
+        let Upcoming { turn, number, due, .. } = upcoming;
+        let now = self.clock.now();
+        let first_signed = upcoming.first_signed.unwrap_or(signed);
+        let (fate, wait) = if was_given_up {
+            (Fate::GivenUp, None)
+        } else {
+            let drawn_by = (self.run.plan.seed, turn.delivery);
+            match self.run.retry.next(&attempt.outcome, number, drawn_by, self.clock.wall(now)) {
+                Next::Again(wait) => {
+                    let again = Again {
+                        due: now.saturating_add(wait),
+                        number: number.saturating_add(1),
+                        first_signed,
+                        turn,
+                    };
+                    if queue.again(again) {
+                        (Fate::Again, Some(wait))
+                    } else {
+                        (Fate::Dropped, None)
+                    }
+                }
+                Next::Exhausted => (Fate::Exhausted, None),
+                Next::Gone => (Fate::Gone, None),
+                Next::Nothing => {
+                    let is_success =
+                        matches!(&attempt.outcome, Outcome::Answered(reply) if reply.is_success());
+                    (if is_success { Fate::Succeeded } else { Fate::Failed }, None)
+                }
+            }
+        };
+        attempt.number = number;
+        attempt.place = Some(Place {
+            event: turn.event,
+            part: turn.part,
+            event_id,
+            copy: turn.copy,
+            because: if number > 1 { Because::Retry } else { turn.because },
+            scheduled_at: self.clock.wall(due),
+            retry_in_ms: wait.map(to_ms),
+            held_back_ms: held_back.map(to_ms),
+        });
+        let status = match &attempt.outcome {
+            Outcome::Answered(reply) => Some(reply.status),
+            Outcome::Failed(_) => None,
+        };
+        let next = wait.map(|wait| now.saturating_add(wait));
+        let entry = (!was_given_up)
+            .then(|| Entry::new((turn.delivery, number), now, first_signed, status, next));
+        self.tally.count(&attempt, fate);
+        (self.on_settled)(Settled { attempt, entry });
+    }
+
     /// Waits for what is in flight, first for its answers and then for nothing.
-    async fn wind_up(&mut self) {
-        let deadline = Instant::now() + STOP_GRACE;
-        while !self.is_empty() {
-            if tokio::time::timeout_at(deadline, self.settle_one()).await.is_err() {
+    async fn wind_up(&mut self, queue: &mut Queue) {
+        let deadline = tokio::time::Instant::now() + STOP_GRACE;
+        while !self.attempts.is_empty() {
+            if tokio::time::timeout_at(deadline, self.settle_one(queue)).await.is_err() {
                 break;
             }
         }
         self.give_up.send_replace(true);
-        while !self.is_empty() {
-            self.settle_one().await;
+        while !self.attempts.is_empty() {
+            self.settle_one(queue).await;
         }
     }
 }

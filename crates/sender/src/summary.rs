@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ringback_exchange::{Attempt, Failure, Outcome};
+use ringback_exchange::{Attempt, Because, Failure, Outcome};
 use serde::Serialize;
 
 use crate::histogram::Histogram;
@@ -11,18 +11,40 @@ use crate::histogram::Histogram;
 /// What a run came to. Printing it is somebody else's.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
-    /// How many deliveries the plan had.
-    pub planned: u64,
-    /// How many of them were attempted; fewer than planned when the run was stopped.
+    /// How many deliveries the plan had; nothing where only the run to its end would have shown it.
+    pub planned: Option<u64>,
+    /// How many of them were over before this run, which went on with an earlier one.
+    pub over_before: u64,
+    /// How many of them there was no event for, such as the analysis of a call in which nobody spoke.
+    pub without_event: u64,
+    /// How many of them were begun; fewer than planned when the run was stopped.
     pub sent: u64,
-    /// How many were answered with 200 to 299.
+    /// How many attempts were made, retries among them.
+    pub attempts: u64,
+    /// How many deliveries were answered with 200 to 299 in the end.
     pub succeeded: u64,
+    /// How many deliveries came to their end without that.
+    pub failed: u64,
+    /// How many of those did not reach the target with their last try.
+    pub unreachable: u64,
+    /// How many deliveries were still to be tried again when the run was stopped.
+    pub waiting: u64,
+    /// How many attempts were made for which reason: retries, duplicates …
+    pub because: BTreeMap<Because, u64>,
+    /// How many deliveries ended because all retries were made.
+    pub exhausted: u64,
+    /// How many deliveries ended because the receiver said 410 and was not asked again.
+    pub gone: u64,
+    /// How many deliveries ended because too many others were waiting to be tried again.
+    pub retries_dropped: u64,
     /// How many whole replies there were of each status, those of success among them.
     pub statuses: BTreeMap<u16, u64>,
     /// How many attempts ended without a whole reply, by kind.
     pub failures: BTreeMap<Failure, u64>,
-    /// How many deliveries were due and had to wait because so many others were in flight.
+    /// How many attempts were due and had to wait because so many others were in flight.
     pub delayed_by_cap: u64,
+    /// Milliseconds that those waited; nothing when there were none.
+    pub cap_wait_ms: Option<Percentiles>,
     /// Whether the run was stopped before its end.
     pub stopped: bool,
     /// How many attempts were given up because the run was stopped; they are among the failures too.
@@ -34,7 +56,10 @@ pub struct Summary {
     /// Milliseconds from the *planned* time to the outcome, of the attempts whose request was sent;
     /// nothing when there were none. A timeout counts with the time it took.
     pub latency_ms: Option<Percentiles>,
-    /// Milliseconds by which the sender itself began after the planned time.
+    /// Milliseconds from the begin of the request to the outcome, of the same attempts. Where this is much
+    /// shorter than the latency, deliveries waited for their turn; by this alone nobody would see it.
+    pub response_ms: Option<Percentiles>,
+    /// Milliseconds by which the sender itself began after the planned time, without the wait for room.
     pub late_ms: Option<Percentiles>,
 }
 
@@ -47,6 +72,8 @@ pub struct Percentiles {
     pub p90: f64,
     /// Ninety-nine of a hundred were not longer.
     pub p99: f64,
+    /// All but one of a thousand were not longer.
+    pub p999: f64,
     /// The longest, exact.
     pub max: f64,
 }
@@ -54,74 +81,140 @@ pub struct Percentiles {
 /// The counts of a run under way.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    sent: u64,
-    succeeded: u64,
-    statuses: BTreeMap<u16, u64>,
-    failures: BTreeMap<Failure, u64>,
+    summary: Summary,
     latency: Histogram,
+    response: Histogram,
     late: Histogram,
-    pub(crate) delayed_by_cap: u64,
-    pub(crate) stopped: bool,
-    pub(crate) given_up: u64,
+    cap_wait: Histogram,
+}
+
+/// What an attempt means for its delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It was answered with 2xx, or that is what it wanted.
+    Succeeded,
+    /// It is over, and was no success.
+    Failed,
+    /// As that, because all retries were made.
+    Exhausted,
+    /// As that, because the receiver said 410.
+    Gone,
+    /// As that, because there was no room to wait.
+    Dropped,
+    /// It is tried again.
+    Again,
+    /// The run was stopped before an answer came.
+    GivenUp,
 }
 
 impl Tally {
     pub(crate) fn new() -> Self {
-        Self {
+        let summary = Summary {
+            planned: None,
+            over_before: 0,
+            without_event: 0,
             sent: 0,
+            attempts: 0,
             succeeded: 0,
+            failed: 0,
+            unreachable: 0,
+            waiting: 0,
+            because: BTreeMap::new(),
+            exhausted: 0,
+            gone: 0,
+            retries_dropped: 0,
             statuses: BTreeMap::new(),
             failures: BTreeMap::new(),
-            latency: Histogram::new(),
-            late: Histogram::new(),
             delayed_by_cap: 0,
+            cap_wait_ms: None,
             stopped: false,
             given_up: 0,
+            elapsed_ms: 0.0,
+            requests_per_second: 0.0,
+            latency_ms: None,
+            response_ms: None,
+            late_ms: None,
+        };
+        Self {
+            summary,
+            latency: Histogram::new(),
+            response: Histogram::new(),
+            late: Histogram::new(),
+            cap_wait: Histogram::new(),
         }
     }
 
-    pub(crate) fn count(&mut self, attempt: &Attempt) {
-        self.sent += 1;
-        let was_sent = match &attempt.outcome {
-            Outcome::Answered(reply) => {
-                self.succeeded += u64::from(reply.is_success());
-                *self.statuses.entry(reply.status).or_default() += 1;
-                true
-            }
+    /// Counts what is not an attempt.
+    pub(crate) fn summary(&mut self) -> &mut Summary {
+        &mut self.summary
+    }
+
+    pub(crate) fn count(&mut self, attempt: &Attempt, fate: Fate) {
+        let summary = &mut self.summary;
+        summary.attempts += 1;
+        summary.sent += u64::from(attempt.number == 1);
+        let (mut was_sent, mut is_unreachable) = (true, false);
+        match &attempt.outcome {
+            Outcome::Answered(reply) => *summary.statuses.entry(reply.status).or_default() += 1,
             Outcome::Failed(failure) => {
-                *self.failures.entry(failure.kind).or_default() += 1;
+                *summary.failures.entry(failure.kind).or_default() += 1;
                 // A refusal comes back at once, and would make a dead receiver look fast.
-                !failure.kind.is_unreachable()
+                is_unreachable = failure.kind.is_unreachable();
+                was_sent = !is_unreachable;
             }
-        };
-        self.late.record(from_ms(attempt.late_ms));
+        }
+        match fate {
+            Fate::Succeeded => summary.succeeded += 1,
+            Fate::Again => {}
+            Fate::GivenUp => summary.given_up += 1,
+            Fate::Failed | Fate::Exhausted | Fate::Gone | Fate::Dropped => {
+                summary.failed += 1;
+                summary.unreachable += u64::from(is_unreachable);
+                summary.exhausted += u64::from(fate == Fate::Exhausted);
+                summary.gone += u64::from(fate == Fate::Gone);
+                summary.retries_dropped += u64::from(fate == Fate::Dropped);
+            }
+        }
+        let mut waited = 0.0;
+        if let Some(place) = &attempt.place {
+            *summary.because.entry(place.because).or_default() += 1;
+            if let Some(held_back) = place.held_back_ms {
+                waited = held_back;
+                summary.delayed_by_cap += 1;
+                self.cap_wait.record(from_ms(held_back));
+            }
+        }
+        self.late.record(from_ms(attempt.late_ms - waited));
         if was_sent {
             self.latency.record(from_ms(attempt.late_ms + attempt.duration_ms));
+            self.response.record(from_ms(attempt.duration_ms));
         }
     }
 
-    pub(crate) fn finish(self, planned: u64, elapsed: Duration) -> Summary {
+    pub(crate) fn finish(self, elapsed: Duration) -> Summary {
         let seconds = elapsed.as_secs_f64();
+        let attempts = self.summary.attempts as f64;
         Summary {
-            planned,
-            sent: self.sent,
-            succeeded: self.succeeded,
-            statuses: self.statuses,
-            failures: self.failures,
-            delayed_by_cap: self.delayed_by_cap,
-            stopped: self.stopped,
-            given_up: self.given_up,
             elapsed_ms: to_ms(elapsed),
-            requests_per_second: if seconds > 0.0 { self.sent as f64 / seconds } else { 0.0 },
+            requests_per_second: if seconds > 0.0 { attempts / seconds } else { 0.0 },
             latency_ms: percentiles(&self.latency),
+            response_ms: percentiles(&self.response),
             late_ms: percentiles(&self.late),
+            cap_wait_ms: percentiles(&self.cap_wait),
+            ..self.summary
         }
     }
 }
 
 fn percentiles(histogram: &Histogram) -> Option<Percentiles> {
     let at = |thousandths| histogram.percentile(thousandths).map(to_ms);
-    Some(Percentiles { p50: at(500)?, p90: at(900)?, p99: at(990)?, max: at(1000)? })
+    Some(Percentiles {
+        p50: at(500)?,
+        p90: at(900)?,
+        p99: at(990)?,
+        p999: at(999)?,
+        max: at(1000)?,
+    })
 }
 
 /// Milliseconds to the microsecond: what is finer is noise, and makes long numbers.
@@ -129,13 +222,14 @@ pub(crate) fn to_ms(duration: Duration) -> f64 {
     duration.as_micros() as f64 / 1000.0
 }
 
-fn from_ms(ms: f64) -> Duration {
+/// A time of so many milliseconds; what is none is nothing.
+pub(crate) fn from_ms(ms: f64) -> Duration {
     Duration::try_from_secs_f64(ms / 1000.0).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
-    use ringback_exchange::{FailureDetail, Headers, Reply, Request};
+    use ringback_exchange::{FailureDetail, Headers, Part, Place, Reply, Request};
 
     use super::*;
 
@@ -165,6 +259,7 @@ mod tests {
             first_byte_ms: None,
             duration_ms,
             reply_cut_at_bytes: None,
+            place: None,
             outcome,
         }
     }
@@ -172,44 +267,84 @@ mod tests {
     #[test]
     fn latency_counts_from_the_planned_time_and_not_for_what_was_never_sent() {
         let mut tally = Tally::new();
-        tally.count(&attempt(0.0, 10.0, Ok(200)));
-        tally.count(&attempt(100.0, 20.0, Ok(204)));
-        tally.count(&attempt(0.0, 30.0, Ok(302)));
-        for _ in 0..2 {
-            tally.count(&attempt(0.0, 0.1, Err(Failure::Refused)));
-        }
-        tally.count(&attempt(0.0, 1000.0, Err(Failure::TimedOut)));
-        let summary = tally.finish(7, Duration::from_millis(2500));
+        tally.count(&attempt(0.0, 10.0, Ok(200)), Fate::Succeeded);
+        let place = Place {
+            event: 0,
+            part: Part::Completed,
+            event_id: None,
+            copy: 1,
+            because: Because::Retry,
+            scheduled_at: jiff::Timestamp::UNIX_EPOCH,
+            retry_in_ms: None,
+            held_back_ms: Some(90.0),
+        };
+        let held = attempt(100.0, 20.0, Ok(204));
+        tally.count(&Attempt { number: 2, place: Some(place), ..held }, Fate::Succeeded);
+        tally.count(&attempt(0.0, 30.0, Ok(302)), Fate::Failed);
+        tally.count(&attempt(0.0, 30.0, Ok(410)), Fate::Gone);
+        tally.count(&attempt(0.0, 0.1, Err(Failure::Refused)), Fate::Again);
+        tally.count(&attempt(0.0, 0.1, Err(Failure::Refused)), Fate::Exhausted);
+        tally.count(&attempt(0.0, 1000.0, Err(Failure::TimedOut)), Fate::GivenUp);
+        let summary = tally.finish(Duration::from_millis(2500));
         insta::assert_snapshot!(serde_json::to_string_pretty(&summary).unwrap(), @r#"
         {
-          "planned": 7,
+          "planned": null,
+          "over_before": 0,
+          "without_event": 0,
           "sent": 6,
+          "attempts": 7,
           "succeeded": 2,
+          "failed": 3,
+          "unreachable": 1,
+          "waiting": 0,
+          "because": {
+            "retry": 1
+          },
+          "exhausted": 1,
+          "gone": 1,
+          "retries_dropped": 0,
           "statuses": {
             "200": 1,
             "204": 1,
-            "302": 1
+            "302": 1,
+            "410": 1
           },
           "failures": {
             "refused": 2,
             "timed-out": 1
           },
-          "delayed_by_cap": 0,
+          "delayed_by_cap": 1,
+          "cap_wait_ms": {
+            "p50": 90.0,
+            "p90": 90.0,
+            "p99": 90.0,
+            "p999": 90.0,
+            "max": 90.0
+          },
           "stopped": false,
-          "given_up": 0,
+          "given_up": 1,
           "elapsed_ms": 2500.0,
-          "requests_per_second": 2.4,
+          "requests_per_second": 2.8,
           "latency_ms": {
             "p50": 30.079,
             "p90": 1000.0,
             "p99": 1000.0,
+            "p999": 1000.0,
+            "max": 1000.0
+          },
+          "response_ms": {
+            "p50": 30.079,
+            "p90": 1000.0,
+            "p99": 1000.0,
+            "p999": 1000.0,
             "max": 1000.0
           },
           "late_ms": {
             "p50": 0.0,
-            "p90": 100.0,
-            "p99": 100.0,
-            "max": 100.0
+            "p90": 10.0,
+            "p99": 10.0,
+            "p999": 10.0,
+            "max": 10.0
           }
         }
         "#);
@@ -217,7 +352,7 @@ mod tests {
 
     #[test]
     fn a_run_of_nothing_has_no_percentiles_and_no_rate() {
-        let summary = Tally::new().finish(0, Duration::ZERO);
+        let summary = Tally::new().finish(Duration::ZERO);
         assert_eq!((summary.sent, summary.latency_ms, summary.late_ms), (0, None, None));
         assert_eq!(summary.requests_per_second, 0.0);
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ringback_exchange::Headers;
 use ringback_sender::{
-    GuardError, HeaderError, Options, Pace, Plan, Target, TargetError, run, send_once,
+    GuardError, HeaderError, Options, Pace, Plan, Run, Target, TargetError, run, send_once,
 };
 
 use crate::receiver::{OK, Receiver, event, options, reply};
@@ -89,7 +89,7 @@ async fn a_plan_that_the_internet_does_not_get_sends_nothing() {
     for (count, pace) in [(1_001, Pace::OneByOne), (2, Pace::Rate("11/s".parse().unwrap()))] {
         let refused = run(
             &target,
-            &Plan { count, pace },
+            &Run::new(Plan::new(count, pace), jiff::Timestamp::UNIX_EPOCH),
             |_| panic!("nothing may be made"),
             |_| panic!("nothing may be sent"),
             std::future::pending(),

@@ -8,6 +8,9 @@
 mod answers;
 mod failures;
 mod guard;
+mod orders;
 mod receiver;
 mod requests;
+mod retries;
 mod runs;
+mod stalls;

@@ -2,33 +2,47 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use ringback_exchange::{Attempt, Failure};
-use ringback_sender::{Delivery, Options, Pace, Plan, Summary, Target, run};
+use ringback_sender::{
+    Delivery, Options, Pace, Plan, Prepared, Run, Settled, Summary, Target, Try, run,
+};
 use tokio::sync::{oneshot, watch};
 
-use crate::receiver::{OK, Receiver, event, failure, options, reply};
+use crate::receiver::{OK, Receiver, failure, options, reply};
 
 fn rated(count: u64, rate: &str) -> Plan {
-    Plan { count, pace: Pace::Rate(rate.parse().unwrap()) }
+    Plan::new(count, Pace::Rate(rate.parse().unwrap()))
 }
 
-fn numbered(index: u64) -> Delivery {
-    Delivery::new(index, format!("{{\"n\":{index}}}"))
+fn numbered(attempt: &Try) -> Option<Prepared> {
+    let index = attempt.turn.delivery;
+    let delivery = Delivery::new(index, format!("{{\"n\":{index}}}"));
+    Some(Prepared { delivery, event_id: None })
+}
+
+pub(crate) fn run_of(plan: &Plan) -> Run {
+    Run::new(plan.clone(), Timestamp::UNIX_EPOCH)
 }
 
 async fn run_to_its_end(target: &Target, plan: &Plan) -> (Summary, Vec<Attempt>) {
+    whole(target, &run_of(plan)).await
+}
+
+/// Runs to the end, and returns the summary and all attempts.
+pub(crate) async fn whole(target: &Target, how: &Run) -> (Summary, Vec<Attempt>) {
     let mut attempts = Vec::new();
-    let on_attempt = |attempt| attempts.push(attempt);
-    let summary = run(target, plan, numbered, on_attempt, std::future::pending()).await.unwrap();
+    let on_settled = |settled: Settled| attempts.push(settled.attempt);
+    let summary = run(target, how, numbered, on_settled, std::future::pending()).await.unwrap();
     (summary, attempts)
 }
 
 #[tokio::test]
 async fn one_by_one_each_follows_the_last_answer() {
     let receiver = Receiver::answering(OK).await;
-    let plan = Plan { count: 5, pace: Pace::OneByOne };
+    let plan = Plan::new(5, Pace::OneByOne);
     let (summary, attempts) = run_to_its_end(&receiver.target().await, &plan).await;
-    assert_eq!((summary.planned, summary.sent, summary.succeeded), (5, 5, 5));
+    assert_eq!((summary.planned, summary.sent, summary.succeeded), (Some(5), 5, 5));
     assert_eq!(summary.statuses, BTreeMap::from([(200, 5)]));
     assert!(summary.failures.is_empty() && !summary.stopped && summary.delayed_by_cap == 0);
     assert_eq!(receiver.n_connections(), 1);
@@ -100,7 +114,7 @@ async fn a_cap_of_nothing_is_a_cap_of_one() {
 }
 
 /// A receiver that answers when it is let.
-async fn gated(gate: watch::Receiver<bool>) -> Receiver {
+pub(crate) async fn gated(gate: watch::Receiver<bool>) -> Receiver {
     Receiver::start(move |mut connection| {
         let mut gate = gate.clone();
         async move {
@@ -126,7 +140,7 @@ async fn every_outcome_is_counted_by_its_kind() {
         }
     })
     .await;
-    let plan = Plan { count: 6, pace: Pace::OneByOne };
+    let plan = Plan::new(6, Pace::OneByOne);
     let (summary, attempts) = run_to_its_end(&receiver.target().await, &plan).await;
     assert_eq!((summary.sent, summary.succeeded), (6, 2));
     assert_eq!(summary.statuses, BTreeMap::from([(200, 2), (404, 1)]));
@@ -143,14 +157,15 @@ async fn stop_gives_up_what_is_never_answered_and_still_sums_up() {
     })
     .await;
     let target = receiver.target().await;
-    let plan = Plan { count: 9, pace: Pace::OneByOne };
+    let plan = Plan::new(9, Pace::OneByOne);
     let mut attempts = Vec::new();
-    let on_attempt = |attempt| attempts.push(attempt);
-    let summary = run(&target, &plan, |_| event(), on_attempt, receiver.has_seen(2)).await.unwrap();
-    assert_eq!((summary.planned, summary.sent, summary.succeeded), (9, 2, 1));
+    let on_settled = |settled: Settled| attempts.push(settled.attempt);
+    let summary =
+        run(&target, &run_of(&plan), numbered, on_settled, receiver.has_seen(2)).await.unwrap();
+    assert_eq!((summary.planned, summary.sent, summary.succeeded), (Some(9), 2, 1));
     assert_eq!((summary.stopped, summary.given_up), (true, 1));
     assert_eq!(summary.failures, BTreeMap::from([(Failure::Other, 1)]));
-    assert!((1000.0..5000.0).contains(&summary.elapsed_ms), "{}", summary.elapsed_ms);
+    assert!((700.0..5000.0).contains(&summary.elapsed_ms), "{}", summary.elapsed_ms);
     assert_eq!(failure(&attempts[1]).detail, "the run was stopped before an answer came");
     assert_eq!(receiver.requests().len(), 2);
 }
@@ -173,12 +188,13 @@ async fn stop_lets_an_answer_come_and_begins_nothing_new() {
     })
     .await;
     let target = receiver.target().await;
-    let plan = Plan { count: 9, pace: Pace::OneByOne };
+    let plan = Plan::new(9, Pace::OneByOne);
     let mut attempts = Vec::new();
     let stopped = async {
         let _ = stopped.await;
     };
-    let summary = run(&target, &plan, |_| event(), |attempt| attempts.push(attempt), stopped);
+    let how = run_of(&plan);
+    let summary = run(&target, &how, numbered, |it: Settled| attempts.push(it.attempt), stopped);
     let summary = summary.await.unwrap();
     assert_eq!((summary.sent, summary.succeeded, summary.given_up), (1, 1, 0));
     assert!(summary.stopped && summary.elapsed_ms < 1000.0);
