@@ -11,8 +11,8 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use ringback_event::{Event, Timestamp};
 use ringback_generator::{
-    Archetype, Coverage, Effect, Generation, Mutation, Profile, Recipe, analysis, apply_all,
-    domains, locales, mutations, write,
+    Archetype, Coverage, Effect, Generation, Generator, Mutation, Profile, Recipe, analysis,
+    apply_all, domains, locales, mutations,
 };
 
 use crate::error::{CliError, unwritten};
@@ -337,6 +337,7 @@ impl GenerateArgs {
     fn each(&self, mut take: impl FnMut(&[u8]) -> Result<(), CliError>) -> Result<(), CliError> {
         let recipe = self.events.recipe();
         let mutations = self.mutations();
+        let mut generator = Generator::new(&recipe);
         let mut event = Vec::new();
         for index in self.shard.map_or(0..self.count, |shard| shard.range(self.count)) {
             let mut take = |event: &[u8]| match mutations.is_empty() {
@@ -348,7 +349,7 @@ impl GenerateArgs {
             };
             if !matches!(self.event, Which::Analysis) {
                 event.clear();
-                write(&recipe, index, &mut event);
+                generator.write(index, &mut event);
                 take(&event)?;
             }
             if !matches!(self.event, Which::Completed)

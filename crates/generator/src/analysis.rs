@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::Recipe;
 use crate::archetype::{Answer, Ending, Outcome};
-use crate::call::Call;
+use crate::call::{Call, Stage};
 use crate::chance::{Chance, Purpose};
 use crate::written;
 
@@ -74,7 +74,8 @@ pub struct Analysis {
 /// Makes the analysis of the call that [`event`](crate::event) makes of the same recipe and index;
 /// `None` for a call in which nobody spoke, which has nothing to analyse.
 pub fn analysis(recipe: &Recipe, index: u64, generation: Generation) -> Option<Analysis> {
-    let call = Call::simulate(recipe, index);
+    let mut stage = Stage::new(recipe);
+    let call = stage.play(index);
     if call.plan.answer == Answer::Nobody {
         return None;
     }
@@ -138,7 +139,7 @@ struct Findings {
 }
 
 impl Findings {
-    fn of(call: &Call, chance: &mut Chance) -> Self {
+    fn of(call: &Call<'_>, chance: &mut Chance) -> Self {
         let outcome = call.transfer.as_ref().map(|transfer| transfer.outcome);
         let (resolution, notes, follow_up) = match (outcome, call.plan.ending) {
             (Some(Outcome::Connected), _) => {

@@ -1,43 +1,46 @@
 //! A call is simulated first: who calls whom, what is said when, who joins and leaves, what it costs.
 //!
 //! A recipe and an index come in, a [`Call`] goes out that holds together because each of its facts
-//! follows from those before it; [`crate::written`] then writes it down as an event.
+//! follows from those before it; [`crate::written`] then writes it down as an event. A call borrows all
+//! that it is made of from the [`Stage`] that it is played on: the data files, the agents who recur from
+//! call to call, and buffers that the next call will use again.
 
-use std::borrow::Cow;
+use std::fmt::Write as _;
 
-use jiff::civil::DateTime;
 use ringback_event::Field;
 use uuid::Uuid;
 
 use crate::Recipe;
 use crate::archetype::{Answer, Archetype, Channel, Ending, Outcome, Plan};
+use crate::calendar::{self, DAY};
 use crate::chance::{Chance, Purpose};
 use crate::library::{Dialogue, Domain, Formats, Library, Locale, VariableKind};
-use crate::line::{self, Line, NAME, REFERENCE};
+use crate::line::{self, Line, NAME, REFERENCE, Values};
 use crate::price::Charge;
 use crate::profile::{IdStyle, KEYS, Key, Presence, Profile};
-use crate::script::{self, Beat, Mark, Speaker};
-use crate::world::{self, Agent, CUSTOMERS, Customer, DAY, World};
+use crate::script::{self, Beat, Mark, Paper, Speaker};
+use crate::texts::{Text, Texts};
+use crate::world::{self, Agent, CUSTOMERS, Customer, World};
 
 /// One call, as it happened. Times are milliseconds since 1970.
 #[derive(Debug)]
-pub(crate) struct Call {
+pub(crate) struct Call<'a> {
     pub(crate) plan: Plan,
     /// What it is about.
     pub(crate) domain: &'static str,
     pub(crate) workspace: Uuid,
-    pub(crate) agent: Agent,
+    pub(crate) agent: &'a Agent,
     /// The agent that the call was handed over to.
-    pub(crate) colleague: Option<Agent>,
-    pub(crate) customer: Option<Customer>,
+    pub(crate) colleague: Option<&'a Agent>,
+    pub(crate) customer: Option<Customer<'a>>,
     /// Campaign and run.
     pub(crate) campaign: Option<(Uuid, Uuid)>,
     pub(crate) flow: Option<Uuid>,
     /// The fill of each slot of a line: the shared ones, then the domain's variables.
-    pub(crate) values: Vec<String>,
+    pub(crate) values: Values<'a>,
     /// `dynamicVariables`, in order.
-    pub(crate) variables: Vec<(Cow<'static, str>, Scalar)>,
-    pub(crate) turns: Vec<Turn>,
+    pub(crate) variables: &'a [(&'a str, Scalar)],
+    pub(crate) turns: &'a [Turn<'a>],
     pub(crate) times: Times,
     pub(crate) transfer: Option<Transfer>,
     pub(crate) bill: Bill,
@@ -45,34 +48,32 @@ pub(crate) struct Call {
     pub(crate) ids: IdStyle,
 }
 
-/// A value of `dynamicVariables`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A value of `dynamicVariables`; its text is among the call's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scalar {
-    Text(String),
-    /// The text that fills this slot.
-    Slot(usize),
+    Text(Text),
     /// Written as it stands: JSON text, such as a number.
-    Json(String),
+    Json(Text),
 }
 
 /// Something that was said.
-#[derive(Debug, Clone)]
-pub(crate) struct Turn {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Turn<'a> {
     pub(crate) speaker: Speaker,
     /// The agent in whose part of the call it was said: 0, or 1 after a hand-over.
     pub(crate) by: usize,
-    pub(crate) words: Words,
+    pub(crate) words: Words<'a>,
     /// When it began to be said; in a chat, when it was sent.
     pub(crate) at: i64,
 }
 
 /// What was said.
-#[derive(Debug, Clone)]
-pub(crate) enum Words {
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Words<'a> {
     /// A line of the data files, to be filled.
     Line(&'static Line),
     /// Anything.
-    Text(String),
+    Text(&'a str),
 }
 
 /// When what happened.
@@ -93,10 +94,11 @@ pub(crate) struct Times {
 }
 
 /// The attempt to put the customer through to a person.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Transfer {
     pub(crate) outcome: Outcome,
-    pub(crate) destination: String,
+    /// Among the call's texts.
+    pub(crate) destination: Text,
     pub(crate) start: i64,
     pub(crate) user_join: Option<i64>,
     pub(crate) user_leave: Option<i64>,
@@ -164,39 +166,114 @@ impl Blanks {
     }
 }
 
-impl Call {
-    /// Lets call `index` of a recipe happen.
-    pub(crate) fn simulate(recipe: &Recipe, index: u64) -> Self {
+/// Where the calls of one recipe happen, one after the other. Nothing that a call says depends on those
+/// before it: what is kept is what would be drawn again, and buffers.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    recipe: Recipe,
+    world: World,
+    /// By domain, locale and number; drawn when first needed.
+    agents: Vec<Option<Agent>>,
+    /// What is written about the customer.
+    customer: String,
+    texts: Texts,
+    slots: Vec<Text>,
+    variables: Vec<(&'static str, Scalar)>,
+    paper: Paper,
+    turns: Vec<Turn<'static>>,
+}
+
+/// Agents of each domain and locale.
+const AGENTS: usize = 8;
+
+impl Stage {
+    pub(crate) fn new(recipe: &Recipe) -> Self {
         let library = Library::embedded();
         let epoch = recipe.epoch.map(ringback_event::Timestamp::as_millisecond);
-        let world = World::new(recipe.seed, epoch);
+        let places = library.domains.len() * library.locales.len();
+        Self {
+            recipe: recipe.clone(),
+            world: World::new(recipe.seed, epoch),
+            agents: std::iter::repeat_with(|| None).take(places * AGENTS).collect(),
+            customer: String::new(),
+            texts: Texts::default(),
+            slots: Vec::new(),
+            variables: Vec::new(),
+            paper: Paper::default(),
+            turns: Vec::new(),
+        }
+    }
+
+    /// What the calls are made from.
+    pub(crate) fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// Lets call `index` happen.
+    pub(crate) fn play(&mut self, index: u64) -> Call<'_> {
+        let Self { recipe, world, agents, customer: about, texts, slots, variables, paper, turns } =
+            self;
+        let library = Library::embedded();
         let (cast, mut chance) = Cast::of(recipe, index);
         let Cast { plan, place, agent: first, customer, campaign } = cast;
         let profile = &*recipe.profile;
         let (domain, locale) = (&library.domains[place.0], &library.locales[place.1]);
-        let agent = Agent::new(&world, profile, place, first);
-        let colleague = plan.hands_over.then(|| Agent::new(&world, profile, place, first + 4));
+        texts.clear();
+        slots.clear();
+        variables.clear();
+        turns.clear();
+
+        let seat = (place.0 * library.locales.len() + place.1) * AGENTS + first;
+        let of_colleague = plan.hands_over.then_some(seat + AGENTS / 2);
+        for (seat, number) in [(Some(seat), first), (of_colleague, first + AGENTS / 2)] {
+            if let Some(seat) = seat {
+                agents[seat]
+                    .get_or_insert_with(|| Agent::new(world, profile, place, number as u64));
+            }
+        }
+        let agent = agents[seat].as_ref();
+        let colleague = of_colleague.and_then(|seat| agents[seat].as_ref());
+        let Some(agent) = agent else { unreachable!("the seat has just been taken") };
+
         let customer = (!plan.is_anonymous).then(|| {
-            let customer = Customer::new(&world, &agent, locale, customer);
+            let customer = Customer::new(world, agent, locale, customer, about);
             Customer { do_not_disturb: customer.do_not_disturb || plan.do_not_disturb, ..customer }
         });
 
         let created = world.arrival(index, &mut chance);
-        let campaign = plan.has_campaign.then(|| agent.campaign(&world, created, campaign));
-        let has_flow = plan.has_flow.then_some(agent.flow);
+        let campaign = plan.has_campaign.then(|| agent.campaign(world, created, campaign));
+        let flow = plan.has_flow.then_some(agent.flow);
 
         let blanks = Blanks::draw(profile, &mut chance);
         let talk = (profile.talk_median, profile.talk_sigma);
-        let mut draft = Draft { chance, locale, library, plan, talk };
-        let company = world.company(domain);
-        let (mut values, mut variables) =
-            draft.names(customer.as_ref(), &agent, colleague.as_ref(), company);
-        if let Some(dialogue) = &domain.dialogues[place.1] {
-            draft.facts(domain, dialogue, created, &mut values, &mut variables);
+        let mut draft = Draft { chance, locale, library, plan, talk, texts, slots };
+        draft.names(customer.as_ref(), agent, colleague, world.company(domain), variables);
+        let dialogue = domain.dialogues[place.1].as_ref();
+        if let Some(dialogue) = dialogue {
+            draft.facts(domain, dialogue, created, variables);
         }
 
         let start = created + draft.chance.between(350, 2_800);
-        let base = Self {
+        let times = Times {
+            created,
+            start,
+            user_join: None,
+            user_leave: start,
+            agent_join: None,
+            handed_over: None,
+            agent_leave: None,
+            end: start,
+            updated: start,
+        };
+        let course = match dialogue {
+            Some(dialogue) if plan.answer != Answer::Nobody => {
+                let is_named = customer.is_some_and(|customer| customer.name.is_some());
+                draft.answered(times, agent, is_named, dialogue, paper, turns)
+            }
+            _ => draft.unanswered(times),
+        };
+        let Course { times, transfer, bill } = course;
+        Call {
             plan,
             domain: &domain.name,
             workspace: world.workspace,
@@ -204,29 +281,15 @@ impl Call {
             colleague,
             customer,
             campaign,
-            flow: has_flow,
-            values,
+            flow,
+            values: Values { texts, slots },
             variables,
-            turns: Vec::new(),
-            times: Times {
-                created,
-                start,
-                user_join: None,
-                user_leave: start,
-                agent_join: None,
-                handed_over: None,
-                agent_leave: None,
-                end: start,
-                updated: start,
-            },
-            transfer: None,
-            bill: Bill::default(),
+            turns,
+            times,
+            transfer,
+            bill,
             blanks,
             ids: profile.ids,
-        };
-        match &domain.dialogues[place.1] {
-            Some(dialogue) if plan.answer != Answer::Nobody => draft.answered(base, dialogue),
-            _ => draft.unanswered(base),
         }
     }
 }
@@ -238,7 +301,7 @@ struct Cast {
     /// The indexes of the domain and the locale.
     place: (usize, usize),
     /// Numbers of the agent, of the customer among the agent's, and of the agent's campaign.
-    agent: u64,
+    agent: usize,
     customer: u64,
     campaign: u64,
 }
@@ -254,8 +317,11 @@ impl Cast {
         let (mut cast, chance) = Self::draw(recipe, index);
         // Each earlier attempt is drawn again: nothing is kept from call to call.
         for attempt in 1..=(index / Self::RETRY) % Self::ATTEMPTS {
+            if !cast.plan.has_campaign {
+                break;
+            }
             let before = Self::draw(recipe, index - Self::RETRY * attempt).0;
-            if !cast.plan.has_campaign || !before.is_missed() {
+            if !before.is_missed() {
                 break;
             }
             let Self { place, agent, customer, campaign, .. } = before;
@@ -271,7 +337,7 @@ impl Cast {
         let archetype = recipe.archetype.unwrap_or(Archetype::ALL[drawn]);
         let plan = Plan::draw(archetype, &mut chance);
         let place = place(Library::embedded(), profile, &mut chance);
-        let agent = chance.below(4);
+        let agent = chance.index(AGENTS / 2);
         let customer = chance.below(CUSTOMERS);
         let campaign = chance.below(3);
         (Self { plan, place, agent, customer, campaign }, chance)
@@ -292,38 +358,48 @@ fn place(library: &Library, profile: &Profile, chance: &mut Chance) -> (usize, u
     (domain, locale)
 }
 
+/// How a call went.
+struct Course {
+    times: Times,
+    transfer: Option<Transfer>,
+    bill: Bill,
+}
+
 /// What is needed while a call is being drawn.
-struct Draft {
+struct Draft<'a> {
     chance: Chance,
     locale: &'static Locale,
     library: &'static Library,
     plan: Plan,
     /// Median in milliseconds, and spread of its logarithm, of how long people talk.
     talk: (f64, f64),
+    texts: &'a mut Texts,
+    slots: &'a mut Vec<Text>,
 }
 
-impl Draft {
+impl Draft<'_> {
     /// Fills the shared slots of lines, and begins the variables with the customer's name.
     fn names(
-        &self,
-        customer: Option<&Customer>,
+        &mut self,
+        customer: Option<&Customer<'_>>,
         agent: &Agent,
         colleague: Option<&Agent>,
         company: &str,
-    ) -> (Vec<String>, Vec<(Cow<'static, str>, Scalar)>) {
-        let stranger = &self.locale.names.stranger;
-        let name = customer.and_then(|customer| customer.name.as_ref());
-        let address = customer.map_or(stranger, |customer| &customer.address);
-        let values = vec![
-            address.clone(),
-            name.unwrap_or(stranger).clone(),
-            agent.name.to_owned(),
-            colleague.map_or(agent.name, |colleague| colleague.name).to_owned(),
-            company.to_owned(),
-            String::new(),
-        ];
-        let variables = name.map(|_| ("customerName".into(), Scalar::Slot(NAME)));
-        (values, variables.into_iter().collect())
+        variables: &mut Vec<(&'static str, Scalar)>,
+    ) {
+        let stranger = self.locale.names.stranger.as_str();
+        let name = customer.and_then(|customer| customer.name);
+        for value in [
+            customer.map_or(stranger, |customer| customer.address),
+            name.unwrap_or(stranger),
+            agent.name,
+            colleague.map_or(agent.name, |colleague| colleague.name),
+            company,
+        ] {
+            self.slots.push(self.texts.put(value));
+        }
+        self.slots.push(Text::EMPTY);
+        variables.extend(name.map(|_| ("customerName", Scalar::Text(self.slots[NAME]))));
     }
 
     /// Draws the domain's variables: how a line speaks of each, and how `dynamicVariables` holds it.
@@ -332,94 +408,116 @@ impl Draft {
         domain: &'static Domain,
         dialogue: &Dialogue,
         created: i64,
-        values: &mut Vec<String>,
-        variables: &mut Vec<(Cow<'static, str>, Scalar)>,
+        variables: &mut Vec<(&'static str, Scalar)>,
     ) {
+        let Self { chance, texts, slots, .. } = self;
         let formats = &self.locale.formats;
         for (index, variable) in domain.variables.iter().enumerate() {
-            let chance = &mut self.chance;
-            let slot = Scalar::Slot(values.len());
             let (spoken, held) = match &variable.kind {
-                VariableKind::Pattern(pattern) => (reference(pattern, chance), slot),
-                VariableKind::Choice => (chance.pick(&dialogue.choices[index]).clone(), slot),
+                VariableKind::Pattern(pattern) => {
+                    let spoken = texts.add(|out| reference(pattern, chance, out));
+                    if slots[REFERENCE] == Text::EMPTY {
+                        slots[REFERENCE] = spoken;
+                    }
+                    (spoken, Scalar::Text(spoken))
+                }
+                VariableKind::Choice => {
+                    let spoken = texts.put(chance.pick::<String>(&dialogue.choices[index]));
+                    (spoken, Scalar::Text(spoken))
+                }
                 VariableKind::Days(low, high) => {
-                    let date = civil(created + chance.between(*low, *high) * DAY);
-                    (formats.date(date), Scalar::Text(date.date().to_string()))
+                    let day = (created + chance.between(*low, *high) * DAY).div_euclid(DAY);
+                    let (year, month, day) = calendar::date(day);
+                    let spoken = texts.add(|out| formats.date(month, day, out));
+                    // Into memory, which does not fail.
+                    let held = texts.add(|out| {
+                        let _ = write!(out, "{year:04}-{month:02}-{day:02}");
+                    });
+                    (spoken, Scalar::Text(held))
                 }
                 VariableKind::Clock(low, high) => {
                     let hour = chance.between(*low, high - 1);
                     let minute = 15 * chance.between(0, 3);
-                    (formats.clock(hour, minute), Scalar::Text(format!("{hour:02}:{minute:02}")))
+                    let spoken = texts.add(|out| formats.clock(hour, minute, out));
+                    let held = texts.add(|out| {
+                        let _ = write!(out, "{hour:02}:{minute:02}");
+                    });
+                    (spoken, Scalar::Text(held))
                 }
                 VariableKind::Money(low, high) => {
-                    let minor = chance.between(low * 100, high * 100);
-                    formats.money(minor)
+                    let minor = formats.minor(chance.between(low * 100, high * 100));
+                    let spoken = texts.add(|out| formats.money(minor, out));
+                    let held = texts.add(|out| formats.number(minor, out));
+                    (spoken, Scalar::Json(held))
                 }
                 VariableKind::Number(low, high) => {
-                    let number = chance.between(*low, *high).to_string();
-                    (number.clone(), Scalar::Json(number))
+                    let number = chance.between(*low, *high);
+                    let spoken = texts.add(|out| {
+                        let _ = write!(out, "{number}");
+                    });
+                    (spoken, Scalar::Json(spoken))
                 }
             };
-            if matches!(variable.kind, VariableKind::Pattern(_)) && values[REFERENCE].is_empty() {
-                values[REFERENCE].clone_from(&spoken);
-            }
-            values.push(spoken);
-            variables.push((variable.name.as_str().into(), held));
+            slots.push(spoken);
+            variables.push((variable.name.as_str(), held));
         }
     }
 
     /// Lets the phone ring until it is given up.
-    fn unanswered(mut self, call: Call) -> Call {
+    fn unanswered(&mut self, times: Times) -> Course {
         let rang = match self.plan.ending {
             Ending::Busy => self.chance.between(1_500, 4_000),
             _ => self.chance.between(18_000, 45_000),
         };
-        let end = call.times.start + rang;
+        let end = times.start + rang;
         let updated = end + self.chance.between(40, 900);
-        Call { times: Times { user_leave: end, end, updated, ..call.times }, ..call }
+        let times = Times { user_leave: end, end, updated, ..times };
+        Course { times, transfer: None, bill: Bill::default() }
     }
 
     /// Lets the conversation happen.
-    fn answered(mut self, mut call: Call, dialogue: &'static Dialogue) -> Call {
+    fn answered(
+        &mut self,
+        mut times: Times,
+        agent: &Agent,
+        is_named: bool,
+        dialogue: &'static Dialogue,
+        paper: &mut Paper,
+        turns: &mut Vec<Turn<'static>>,
+    ) -> Course {
         let rang = match self.plan.channel {
             Channel::Outbound => self.chance.between(3_000, 24_000),
             Channel::Inbound => self.chance.between(300, 1_500),
             Channel::Web | Channel::Chat => self.chance.between(50, 600),
         };
-        let user_join = call.times.start + rang;
+        let user_join = times.start + rang;
         let agent_join = user_join + self.chance.between(60, 450);
 
         let talk = match self.plan.ending {
-            Ending::TimeIsUp => call.agent.longest_call * 1_000,
+            Ending::TimeIsUp => agent.longest_call * 1_000,
             _ => milliseconds(self.chance.lognormal(self.talk.0, self.talk.1)),
         };
-        let is_named = call.customer.as_ref().is_some_and(|customer| customer.name.is_some());
-        let lengths: Vec<_> = call.values.iter().map(|value| value.chars().count()).collect();
-        let scene = script::Scene {
-            plan: self.plan,
-            locale: self.locale,
-            dialogue,
-            lengths: &lengths,
-            is_named,
-        };
-        let script = script::write(&scene, talk - (agent_join - user_join), &mut self.chance);
+        let (plan, locale, slots) = (self.plan, self.locale, self.slots.as_slice());
+        let scene = script::Scene { plan, locale, dialogue, slots, is_named };
+        let target = talk - (agent_join - user_join);
+        let script = script::write(&scene, target, &mut self.chance, paper);
 
         let mut now = agent_join;
         let mut used = Used::default();
-        let mut times = call.times;
+        let mut transfer: Option<Transfer> = None;
         for beat in script {
             now += beat.gap;
             if beat.by == 1 && times.handed_over.is_none() {
                 times.handed_over = Some(now - beat.gap / 2);
             }
             if beat.mark == Mark::TransferEnded
-                && let Some(transfer) = &mut call.transfer
+                && let Some(transfer) = &mut transfer
             {
                 transfer.end = now - 1_000;
             }
             // Two messages never share an instant, or their order would be lost.
-            let Beat { speaker, by, line, .. } = beat;
-            call.turns.push(Turn { speaker, by, words: Words::Line(line), at: now });
+            let Beat { speaker, by, line, .. } = *beat;
+            turns.push(Turn { speaker, by, words: Words::Line(line), at: now });
             match beat.speaker {
                 Speaker::Agent => {
                     used.spoken += beat.length;
@@ -429,25 +527,28 @@ impl Draft {
             }
             now += beat.length.max(1);
             if beat.mark == Mark::TransferBegins {
-                call.transfer = self.transfer(now);
+                transfer = self.transfer(now);
             }
         }
         times.user_join = Some(user_join);
         times.agent_join = Some(agent_join);
-        call.times = self.leave(now, times, call.transfer.as_ref());
-        call.bill = self.bill(&call, used);
-        call
+        let times = self.leave(now, times, transfer.as_ref());
+        let bill = self.bill(&times, agent, used);
+        Course { times, transfer, bill }
     }
 
     /// Begins the transfer that the plan has, after the last word at `now`.
     fn transfer(&mut self, now: i64) -> Option<Transfer> {
         let outcome = self.plan.transfer?;
         let chance = &mut self.chance;
-        let destination = match chance.below(10) {
-            0 => format!("sip:desk-{}@voice.example.com", chance.between(100, 999)),
-            1 => (*chance.pick(&["billing", "tier-2", "front-desk"])).to_owned(),
-            _ => world::phone(&self.locale.phones, &self.locale.phones.business, chance),
-        };
+        let phones = &self.locale.phones;
+        let destination = self.texts.add(|out| match chance.below(10) {
+            0 => {
+                let _ = write!(out, "sip:desk-{}@voice.example.com", chance.between(100, 999));
+            }
+            1 => out.push_str(["billing", "tier-2", "front-desk"][chance.index(3)]),
+            _ => world::phone(phones, &phones.business, chance, out),
+        });
         let start = now + chance.between(150, 600);
         let mut transfer =
             Transfer { outcome, destination, start, user_join: None, user_leave: None, end: start };
@@ -488,15 +589,15 @@ impl Draft {
     }
 
     /// Bills what was used.
-    fn bill(&self, call: &Call, used: Used) -> Bill {
+    fn bill(&self, times: &Times, agent: &Agent, used: Used) -> Bill {
         let prices = &self.library.prices;
-        let Times { user_join, user_leave, agent_join, agent_leave, end, .. } = call.times;
+        let Times { user_join, user_leave, agent_join, agent_leave, end, .. } = *times;
         let span = |from: Option<i64>, to: i64| seconds(from.map_or(0, |from| to - from));
         let is_spoken = self.plan.channel != Channel::Chat;
         Bill {
-            llm: Some(prices.llm[call.agent.llm].price().charge(seconds(used.thought))),
-            tts: is_spoken.then(|| prices.tts[call.agent.tts].price().charge(seconds(used.spoken))),
-            stt: is_spoken.then(|| prices.stt[call.agent.stt].price().charge(seconds(used.heard))),
+            llm: Some(prices.llm[agent.llm].price().charge(seconds(used.thought))),
+            tts: is_spoken.then(|| prices.tts[agent.tts].price().charge(seconds(used.spoken))),
+            stt: is_spoken.then(|| prices.stt[agent.stt].price().charge(seconds(used.heard))),
             platform: Some(prices.platform.charge(span(user_join, end))),
             telephony: self
                 .plan
@@ -528,8 +629,7 @@ pub(crate) fn milliseconds(length: f64) -> i64 {
 }
 
 /// Draws a reference such as an order number.
-fn reference(pattern: &str, chance: &mut Chance) -> String {
-    let mut out = String::with_capacity(pattern.len());
+fn reference(pattern: &str, chance: &mut Chance, out: &mut String) {
     for letter in pattern.chars() {
         out.push(match letter {
             '#' => chance.digit(),
@@ -537,7 +637,6 @@ fn reference(pattern: &str, chance: &mut Chance) -> String {
             other => other,
         });
     }
-    out
 }
 
 /// Without the letters that are mistaken for digits or for each other.
@@ -546,55 +645,60 @@ const REFERENCE_LETTERS: [char; 21] = [
     'Y', 'Z',
 ];
 
-fn civil(milliseconds: i64) -> DateTime {
-    jiff::Timestamp::from_millisecond(milliseconds)
-        .unwrap_or_default()
-        .to_zoned(jiff::tz::TimeZone::UTC)
-        .datetime()
-}
-
 impl Formats {
-    fn date(&self, date: DateTime) -> String {
-        let month = usize::try_from(date.month()).map_or(0, |month| month.saturating_sub(1));
-        let month = self.months.get(month).map_or("", String::as_str);
-        let day = date.day().to_string();
-        line::fill(&self.date, |slot| if slot == "month" { month } else { &day })
+    fn date(&self, month: i64, day: i64, out: &mut String) {
+        let month = usize::try_from(month - 1).ok().and_then(|month| self.months.get(month));
+        line::fill(&self.date, out, |slot, out| match slot {
+            "month" => out.push_str(month.map_or("", String::as_str)),
+            _ => {
+                let _ = write!(out, "{day}");
+            }
+        });
     }
 
-    fn clock(&self, hour: i64, minute: i64) -> String {
+    fn clock(&self, hour: i64, minute: i64, out: &mut String) {
         let half = self.halves.get(usize::from(hour >= 12)).map_or("", String::as_str);
-        let (hour24, hour12) = (hour.to_string(), ((hour + 11) % 12 + 1).to_string());
-        let minute = format!("{minute:02}");
-        line::fill(&self.clock, |slot| match slot {
-            "hour24" => &hour24,
-            "hour12" => &hour12,
-            "minute" => &minute,
-            _ => half,
-        })
+        line::fill(&self.clock, out, |slot, out| {
+            let _ = match slot {
+                "hour24" => write!(out, "{hour}"),
+                "hour12" => write!(out, "{}", (hour + 11) % 12 + 1),
+                "minute" => write!(out, "{minute:02}"),
+                _ => out.write_str(half),
+            };
+        });
     }
 
-    /// Writes an amount of hundredths of the reference currency, converted: (spoken, held).
-    fn money(&self, reference: i64) -> (String, Scalar) {
+    /// Converts hundredths of the reference currency into hundredths of this one.
+    fn minor(&self, reference: i64) -> i64 {
         let minor = reference * i64::from(self.money_factor);
-        let minor = if self.minor_digits == 0 { minor / 100 * 100 } else { minor };
+        if self.minor_digits == 0 { minor / 100 * 100 } else { minor }
+    }
+
+    /// Writes an amount of hundredths as it is spoken.
+    fn money(&self, minor: i64, out: &mut String) {
         let (whole, cents) = (minor / 100, minor % 100);
-        let mut amount = whole.to_string();
-        let mut at = amount.len();
-        while at > 3 {
-            at -= 3;
-            amount.insert_str(at, &self.group_mark);
-        }
-        let mut held = whole.to_string();
-        if self.minor_digits == 2 {
-            amount.push_str(&format!("{}{cents:02}", self.decimal_mark));
-            held = format!("{whole}.{cents:02}");
-        }
-        // A JSON number has no digits that say nothing: 149.9, not 149.90.
-        let held = if held.contains('.') {
-            held.trim_end_matches('0').trim_end_matches('.')
-        } else {
-            &held
+        line::fill(&self.money, out, |_, out| {
+            let from = out.len();
+            let _ = write!(out, "{whole}");
+            let mut at = out.len();
+            while at > from + 3 {
+                at -= 3;
+                out.insert_str(at, &self.group_mark);
+            }
+            if self.minor_digits == 2 {
+                let _ = write!(out, "{}{cents:02}", self.decimal_mark);
+            }
+        });
+    }
+
+    /// Writes an amount of hundredths as a JSON number, which has no digits that say nothing: 149.9, not
+    /// 149.90.
+    fn number(&self, minor: i64, out: &mut String) {
+        let (whole, cents) = (minor / 100, minor % 100);
+        let _ = match (self.minor_digits, cents) {
+            (0, _) | (_, 0) => write!(out, "{whole}"),
+            (_, cents) if cents % 10 == 0 => write!(out, "{whole}.{}", cents / 10),
+            (_, cents) => write!(out, "{whole}.{cents:02}"),
         };
-        (line::fill(&self.money, |_| &amount), Scalar::Json(held.to_owned()))
     }
 }

@@ -7,8 +7,8 @@
 //! Only integer arithmetic and the four IEEE operations are used: the functions of a platform's
 //! mathematics library (`exp`, `ln`) may differ in the last digit, and with it the bytes of an event.
 
+use rand::rngs::ChaCha12Rng;
 use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha12Rng;
 use uuid::Uuid;
 
 use crate::VERSION;
@@ -35,7 +35,7 @@ pub(crate) enum Purpose {
 }
 
 /// One stream of draws.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Chance {
     rng: ChaCha12Rng,
 }

@@ -4,13 +4,13 @@
 //! The typed event is the oracle: a property test compares the two over all archetypes and profiles.
 //! Change one and the other must follow.
 
-use std::ops::Range;
-
 use uuid::Uuid;
 
 use crate::archetype::{Answer, Channel};
+use crate::calendar::Clock;
 use crate::call::{Blank, Call, Scalar, Turn, Words};
 use crate::chance::Chance;
+use crate::escape::{escape, escape_twice, is_plain};
 use crate::library::Library;
 use crate::price::Charge;
 use crate::profile::{IdStyle, Key};
@@ -18,7 +18,7 @@ use crate::script::Speaker;
 use crate::written::{end_reason, prefix, status};
 
 /// Appends the event of a call under the ids of an identity.
-pub(crate) fn write(call: &Call, mut identity: Chance, out: &mut Vec<u8>) {
+pub(crate) fn write(call: &Call<'_>, mut identity: Chance, out: &mut Vec<u8>) {
     let parts = match (call.times.agent_join, call.times.handed_over) {
         (None, _) => 0,
         (_, None) => 1,
@@ -33,39 +33,94 @@ pub(crate) fn write(call: &Call, mut identity: Chance, out: &mut Vec<u8>) {
     let segment = draw(parts > 1);
     let user = draw(call.times.user_join.is_some());
     let transfer = draw(call.transfer.is_some());
-    let ids = Ids { conversation, rows, transcripts, segment, user, transfer };
 
-    let mut writer = Writer { call, ids, parts, out };
+    let id = |prefix, uuid| Id::new(call.ids, prefix, uuid);
+    let ids = Ids {
+        conversation: id(prefix::CONVERSATION, conversation),
+        agent: id(prefix::AGENT, call.agent.id),
+        last_agent: id(
+            prefix::AGENT,
+            call.colleague.filter(|_| parts > 1).map_or(call.agent.id, |it| it.id),
+        ),
+        workspace: id(prefix::WORKSPACE, call.workspace),
+        flow: call.flow.map(|flow| id(prefix::FLOW, flow)),
+        rows: rows.map(|row| id(prefix::PART, row)),
+        transcripts,
+        segment,
+        user,
+        transfer,
+    };
+    let are_plain = call.values.are_plain();
+    let mut writer = Writer { call, ids: &ids, parts, are_plain, clock: Clock::new(), out };
     writer.id(b"{\"eventId\":", prefix::EVENT, event);
     writer.raw(b",\"eventType\":\"conversation.completed\",\"payload\":");
     writer.payload();
     writer.raw(b"}");
 }
 
-/// The ids that belong to the conversation.
+/// An id as it stands in JSON, in its quotes.
+#[derive(Clone, Copy)]
+struct Id {
+    text: [u8; Self::LENGTH_MAX],
+    length: usize,
+}
+
+impl Id {
+    /// A UUID with its quotes; one with a prefix is shorter.
+    const LENGTH_MAX: usize = 38;
+
+    fn new(style: IdStyle, prefix: &str, id: Uuid) -> Self {
+        let mut text = [b'"'; Self::LENGTH_MAX];
+        let mut buffer = Uuid::encode_buffer();
+        let length = match style {
+            IdStyle::Uuid => {
+                text[1..37].copy_from_slice(id.hyphenated().encode_lower(&mut buffer).as_bytes());
+                38
+            }
+            IdStyle::Prefixed => {
+                let end = 1 + prefix.len();
+                text[1..end].copy_from_slice(prefix.as_bytes());
+                let simple = id.simple().encode_lower(&mut buffer).as_bytes();
+                text[end..end + 16].copy_from_slice(&simple[..16]);
+                end + 17
+            }
+        };
+        Self { text, length }
+    }
+
+    /// Returns the id without its quotes.
+    fn bare(&self) -> &[u8] {
+        &self.text[1..self.length - 1]
+    }
+}
+
+/// The ids of a conversation: those that occur more than once as texts.
 struct Ids {
-    conversation: Uuid,
-    rows: [Uuid; 2],
+    conversation: Id,
+    /// The first agent's, and the last one's.
+    agent: Id,
+    last_agent: Id,
+    workspace: Id,
+    flow: Option<Id>,
+    rows: [Id; 2],
     transcripts: [Uuid; 2],
     segment: Uuid,
     user: Uuid,
     transfer: Uuid,
 }
 
-/// Tells whether a text stands in a JSON string as it is.
-fn is_plain(text: &[u8]) -> bool {
-    text.iter().all(|byte| *byte >= 0x20 && *byte != b'"' && *byte != b'\\')
-}
-
 struct Writer<'a> {
-    call: &'a Call,
-    ids: Ids,
+    call: &'a Call<'a>,
+    ids: &'a Ids,
     parts: usize,
+    /// Whether all that lines are filled with stands in a JSON string as it is.
+    are_plain: bool,
+    clock: Clock,
     out: &'a mut Vec<u8>,
 }
 
 /// Each writes a key first, with the comma before it, where it is given one.
-impl Writer<'_> {
+impl<'a> Writer<'a> {
     fn raw(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
     }
@@ -82,37 +137,49 @@ impl Writer<'_> {
         self.raw(b"\"");
     }
 
-    fn id(&mut self, key: &[u8], prefix: &str, id: Uuid) {
+    /// Writes a text between quotes that needs no escapes.
+    fn word(&mut self, key: &[u8], word: &'static str) {
         self.raw(key);
         self.raw(b"\"");
-        let mut buffer = Uuid::encode_buffer();
-        match self.call.ids {
-            IdStyle::Uuid => {
-                let hyphenated = id.hyphenated().encode_lower(&mut buffer);
-                self.out.extend_from_slice(hyphenated.as_bytes());
-            }
-            IdStyle::Prefixed => {
-                let simple = id.simple().encode_lower(&mut buffer).as_bytes();
-                self.out.extend_from_slice(prefix.as_bytes());
-                self.out.extend_from_slice(&simple[..16]);
-            }
-        }
+        self.raw(word.as_bytes());
         self.raw(b"\"");
     }
 
-    fn optional_id(&mut self, key: &[u8], prefix: &str, id: Option<Uuid>) {
+    fn optional_word(&mut self, key: &[u8], word: Option<&'static str>) {
+        match word {
+            Some(word) => self.word(key, word),
+            None => self.null(key),
+        }
+    }
+
+    fn null(&mut self, key: &[u8]) {
         self.raw(key);
+        self.raw(b"null");
+    }
+
+    /// Writes an id that is there as a text.
+    fn ready(&mut self, key: &[u8], id: &Id) {
+        self.raw(key);
+        // As many bytes every time, which is quicker than as many as it has.
+        self.raw(&id.text);
+        self.out.truncate(self.out.len() - (Id::LENGTH_MAX - id.length));
+    }
+
+    fn id(&mut self, key: &[u8], prefix: &str, id: Uuid) {
+        self.ready(key, &Id::new(self.call.ids, prefix, id));
+    }
+
+    fn optional_id(&mut self, key: &[u8], prefix: &str, id: Option<Uuid>) {
         match id {
-            Some(id) => self.id(b"", prefix, id),
-            None => self.raw(b"null"),
+            Some(id) => self.id(key, prefix, id),
+            None => self.null(key),
         }
     }
 
     fn optional_text(&mut self, key: &[u8], text: Option<&str>) {
-        self.raw(key);
         match text {
-            Some(text) => self.text(b"", text),
-            None => self.raw(b"null"),
+            Some(text) => self.text(key, text),
+            None => self.null(key),
         }
     }
 
@@ -150,16 +217,13 @@ impl Writer<'_> {
 
     fn time(&mut self, key: &[u8], milliseconds: i64) {
         self.raw(key);
-        self.raw(b"\"");
-        self.raw(&time(milliseconds));
-        self.raw(b"\"");
+        self.out.extend_from_slice(self.clock.time(milliseconds));
     }
 
     fn optional_time(&mut self, key: &[u8], milliseconds: Option<i64>) {
-        self.raw(key);
         match milliseconds {
-            Some(milliseconds) => self.time(b"", milliseconds),
-            None => self.raw(b"null"),
+            Some(milliseconds) => self.time(key, milliseconds),
+            None => self.null(key),
         }
     }
 
@@ -180,10 +244,11 @@ impl Writer<'_> {
 
     fn payload(&mut self) {
         let call = self.call;
+        let ids = self.ids;
         let (times, plan) = (call.times, call.plan);
         let is_phone = plan.channel.is_phone();
         let is_answered = plan.answer != Answer::Nobody;
-        self.id(b"{\"id\":", prefix::CONVERSATION, self.ids.conversation);
+        self.ready(b"{\"id\":", &ids.conversation);
         self.blankable(Key::PhoneId, b",\"phoneId\":", |it| {
             it.optional_id(
                 b"",
@@ -191,9 +256,9 @@ impl Writer<'_> {
                 (is_phone && is_answered).then_some(call.agent.phone_id),
             );
         });
-        self.id(b",\"agentId\":", prefix::AGENT, call.agent.id);
-        self.optional_id(b",\"flowId\":", prefix::FLOW, call.flow);
-        self.id(b",\"workspaceId\":", prefix::WORKSPACE, call.workspace);
+        self.ready(b",\"agentId\":", &ids.agent);
+        self.flow();
+        self.ready(b",\"workspaceId\":", &ids.workspace);
         self.time(b",\"callStartTime\":", times.start);
         self.time(b",\"callEndTime\":", times.end);
         self.optional_time(b",\"userJoinTime\":", times.user_join);
@@ -205,7 +270,7 @@ impl Writer<'_> {
         self.optional_time(b",\"transferEndTime\":", transfer.map(|it| it.end));
         self.optional_time(b",\"transferUserJoinTime\":", transfer.and_then(|it| it.user_join));
         self.optional_time(b",\"transferUserLeaveTime\":", transfer.and_then(|it| it.user_leave));
-        self.optional_text(b",\"transferStatus\":", transfer.map(|it| status(it.outcome)));
+        self.optional_word(b",\"transferStatus\":", transfer.map(|it| status(it.outcome)));
         self.customer();
         self.channel(is_phone, is_answered);
         self.blankable(Key::DynamicVariables, b",\"dynamicVariables\":", Self::variables);
@@ -220,8 +285,8 @@ impl Writer<'_> {
         self.blankable(Key::RecordingUrl, b",\"recordingUrl\":", |it| {
             it.recording_url(is_recorded);
         });
-        let said = self.transcript();
-        self.transcripts(&said);
+        self.transcript();
+        self.transcripts();
         self.time(b",\"postCallMetadata\":null,\"createdAt\":", times.created);
         self.time(b",\"updatedAt\":", times.updated);
         self.agents();
@@ -236,23 +301,24 @@ impl Writer<'_> {
             self.raw(b",\"customerId\":null,\"customer\":null");
             return;
         };
-        self.id(b",\"customerId\":", prefix::CUSTOMER, customer.id);
+        let id = Id::new(self.call.ids, prefix::CUSTOMER, customer.id);
+        self.ready(b",\"customerId\":", &id);
         self.raw(b",\"customer\":{");
         self.blankable(Key::CustomerName, b"\"name\":", |it| {
-            it.optional_text(b"", customer.name.as_deref());
+            it.optional_text(b"", customer.name);
         });
         if self.out.last() != Some(&b'{') {
             self.raw(b",");
         }
-        self.id(b"\"id\":", prefix::CUSTOMER, customer.id);
+        self.ready(b"\"id\":", &id);
         self.time(b",\"createdAt\":", customer.created);
         self.time(b",\"updatedAt\":", customer.updated);
-        self.id(b",\"workspaceId\":", prefix::WORKSPACE, self.call.workspace);
+        self.ready(b",\"workspaceId\":", &self.ids.workspace);
         self.blankable(Key::CustomerEmail, b",\"email\":", |it| {
-            it.optional_text(b"", customer.email.as_deref());
+            it.optional_text(b"", customer.email);
         });
-        self.text(b",\"phoneNumber\":", &customer.phone);
-        self.text(b",\"identifier\":", &customer.identifier);
+        self.text(b",\"phoneNumber\":", customer.phone);
+        self.text(b",\"identifier\":", customer.identifier);
         self.number(b",\"priority\":", customer.priority);
         self.raw(b",\"sourceFile\":null");
         self.blankable(Key::CustomerSource, b",\"source\":", |it| it.raw(b"{\"method\":\"api\"}"));
@@ -268,7 +334,7 @@ impl Writer<'_> {
     fn channel(&mut self, is_phone: bool, is_answered: bool) {
         let call = self.call;
         let plan = call.plan;
-        let of_customer = call.customer.as_ref().map(|customer| customer.phone.as_str());
+        let of_customer = call.customer.map(|customer| customer.phone);
         let of_business = call.agent.phone.as_str();
         let (to, from) = match plan.channel {
             Channel::Outbound => (of_customer, is_answered.then_some(of_business)),
@@ -279,13 +345,13 @@ impl Writer<'_> {
         self.optional_text(b",\"fromPhoneNumber\":", from);
         self.optional_text(
             b",\"transferDestination\":",
-            call.transfer.as_ref().map(|transfer| transfer.destination.as_str()),
+            call.transfer.map(|transfer| call.values.texts.get(transfer.destination)),
         );
-        self.text(
+        self.word(
             b",\"conversationStatus\":",
             if plan.has_failed { "failed" } else { "completed" },
         );
-        self.optional_text(
+        self.optional_word(
             b",\"telephonyType\":",
             match plan.channel {
                 Channel::Outbound => Some("outbound"),
@@ -294,10 +360,10 @@ impl Writer<'_> {
             },
         );
         self.blankable(Key::TelephonyStatus, b",\"telephonyStatus\":", |it| {
-            it.optional_text(b"", (is_phone && is_answered).then_some("completed"));
+            it.optional_word(b"", (is_phone && is_answered).then_some("completed"));
         });
-        self.optional_text(b",\"endReason\":", is_phone.then(|| end_reason(plan.ending)));
-        self.optional_text(
+        self.optional_word(b",\"endReason\":", is_phone.then(|| end_reason(plan.ending)));
+        self.optional_word(
             b",\"recordingStatus\":",
             match (is_answered && plan.channel != Channel::Chat, plan.recording_in_progress) {
                 (false, _) => None,
@@ -305,7 +371,7 @@ impl Writer<'_> {
                 (true, false) => Some("completed"),
             },
         );
-        self.text(
+        self.word(
             b",\"conversationType\":",
             match plan.channel {
                 Channel::Outbound | Channel::Inbound => "telephony",
@@ -321,11 +387,7 @@ impl Writer<'_> {
             return;
         }
         self.raw(b"\"https://uploads.oration.ai/public/conversations/");
-        let from = self.out.len();
-        self.id(b"", prefix::CONVERSATION, self.ids.conversation);
-        // The id without its quotes.
-        self.out.remove(from);
-        self.out.pop();
+        self.raw(self.ids.conversation.bare());
         self.raw(b"/recordings/mono.mp4\"");
     }
 
@@ -341,11 +403,11 @@ impl Writer<'_> {
             }
             self.inner_text(name);
             self.raw(colon);
+            let texts = call.values.texts;
             match value {
-                Scalar::Text(text) => self.inner_text(text),
-                Scalar::Slot(slot) => self.inner_text(&call.values[*slot]),
-                Scalar::Json(json) if is_plain(json.as_bytes()) => self.raw(json.as_bytes()),
-                Scalar::Json(json) => escape(json.as_bytes(), self.out),
+                Scalar::Text(text) => self.inner_text(texts.get(*text)),
+                Scalar::Json(json) if json.is_plain => self.raw(texts.get(*json).as_bytes()),
+                Scalar::Json(json) => escape(texts.get(*json).as_bytes(), self.out),
             }
         }
         self.raw(b"}\"");
@@ -362,88 +424,69 @@ impl Writer<'_> {
         self.raw(b"\\\"");
     }
 
-    /// Writes what is said in a turn as it is, without escapes, and returns where it begins.
-    fn words(&mut self, turn: &Turn) -> usize {
-        let from = self.out.len();
-        match &turn.words {
-            Words::Line(line) => {
-                let out = &mut *self.out;
-                line.fill(&self.call.values, turn.by == 1, |piece| {
-                    out.extend_from_slice(piece.as_bytes());
-                });
+    /// Writes what is said in a turn, escaped where it needs to be.
+    fn words(&mut self, turn: &Turn<'_>, escape: fn(&[u8], &mut Vec<u8>)) {
+        let out = &mut *self.out;
+        let values = self.call.values;
+        match turn.words {
+            Words::Line(line) if line.is_plain() && self.are_plain => {
+                line.fill(values, turn.by == 1, |piece| out.extend_from_slice(piece.as_bytes()));
             }
-            Words::Text(text) => self.raw(text.as_bytes()),
+            Words::Line(line) => {
+                line.fill(values, turn.by == 1, |piece| escape(piece.as_bytes(), out));
+            }
+            Words::Text(text) => escape(text.as_bytes(), out),
         }
-        from
     }
 
-    /// Writes `transcript` and returns where in it each turn's words stand; `None` for those that
-    /// needed escapes.
-    fn transcript(&mut self) -> Vec<Option<Range<usize>>> {
-        let mut said = Vec::with_capacity(self.call.turns.len());
+    fn transcript(&mut self) {
         self.raw(b",\"transcript\":\"");
         for (index, turn) in self.call.turns.iter().enumerate() {
             if index > 0 {
                 self.raw(b"\\n");
             }
-            self.raw(match turn.speaker {
-                Speaker::Agent => b"Agent: ",
-                Speaker::Customer => b"Customer: ",
-            });
-            let from = self.words(turn);
-            if is_plain(&self.out[from..]) {
-                said.push(Some(from..self.out.len()));
-            } else {
-                let words = self.out.split_off(from);
-                escape(&words, self.out);
-                said.push(None);
+            match turn.speaker {
+                Speaker::Agent => self.raw(b"Agent: "),
+                Speaker::Customer => self.raw(b"Customer: "),
             }
+            self.words(turn, escape);
         }
         self.raw(b"\"");
-        said
     }
 
-    fn transcripts(&mut self, said: &[Option<Range<usize>>]) {
-        let call = self.call;
+    fn transcripts(&mut self) {
+        let (call, ids) = (self.call, self.ids);
         let times = call.times;
         self.raw(b",\"transcripts\":[");
         for part in 0..self.parts {
-            self.raw(if part == 0 { b"{\"id\":" } else { b",{\"id\":" });
-            self.id(b"", prefix::TRANSCRIPT, self.ids.transcripts[part]);
+            if part > 0 {
+                self.raw(b",");
+            }
+            self.id(b"{\"id\":", prefix::TRANSCRIPT, ids.transcripts[part]);
             self.conversation();
             self.raw(b",\"messages\":\"[");
             let mut is_first = true;
-            for (index, turn) in call.turns.iter().enumerate().filter(|(_, turn)| turn.by == part) {
+            for turn in call.turns.iter().filter(|turn| turn.by == part) {
                 if !is_first {
                     self.raw(b",");
                 }
                 is_first = false;
-                self.raw(match turn.speaker {
-                    Speaker::Agent => {
-                        b"{\\\"messageType\\\":\\\"agentMessage\\\",\\\"message\\\":\\\""
-                    }
-                    Speaker::Customer => {
-                        b"{\\\"messageType\\\":\\\"userMessage\\\",\\\"message\\\":\\\""
-                    }
-                });
-                // Words without escapes are the same here as in `transcript`.
-                if let Some(Some(words)) = said.get(index) {
-                    self.out.extend_from_within(words.clone());
-                } else {
-                    let from = self.words(turn);
-                    let words = self.out.split_off(from);
-                    escape_twice(&words, self.out);
+                self.raw(b"{\\\"messageType\\\":\\\"");
+                match turn.speaker {
+                    Speaker::Agent => self.raw(b"agentMessage\\\",\\\"message\\\":\\\""),
+                    Speaker::Customer => self.raw(b"userMessage\\\",\\\"message\\\":\\\""),
                 }
+                self.words(turn, escape_twice);
                 self.raw(b"\\\",\\\"timestamp\\\":\\\"");
-                self.raw(&time(turn.at));
+                let [_, time @ .., _] = self.clock.time(turn.at);
+                self.out.extend_from_slice(time);
                 self.raw(b"\\\"}");
             }
-            self.id(b"]\",\"conversationAgentId\":", prefix::PART, self.ids.rows[part]);
+            self.ready(b"]\",\"conversationAgentId\":", &ids.rows[part]);
             self.agent_id(part);
-            self.optional_id(b",\"flowId\":", prefix::FLOW, call.flow);
-            self.raw(b",\"createdAt\":");
+            self.flow();
             let created = times.agent_join.filter(|_| part == 0).or(times.handed_over);
-            self.optional_time(b"", created.map(|ms| ms + 4));
+            self.optional_time(b",\"createdAt\":", created.map(|ms| ms + 4));
             self.time(b",\"updatedAt\":", times.end + 12);
             self.raw(b"}");
         }
@@ -451,15 +494,20 @@ impl Writer<'_> {
     }
 
     fn conversation(&mut self) {
-        self.id(b",\"conversationId\":", prefix::CONVERSATION, self.ids.conversation);
+        self.ready(b",\"conversationId\":", &self.ids.conversation);
     }
 
+    fn flow(&mut self) {
+        match &self.ids.flow {
+            Some(flow) => self.ready(b",\"flowId\":", flow),
+            None => self.null(b",\"flowId\":"),
+        }
+    }
+
+    /// Writes the agent of a part of the call.
     fn agent_id(&mut self, part: usize) {
-        let agent = match &self.call.colleague {
-            Some(colleague) if part == 1 => colleague.id,
-            _ => self.call.agent.id,
-        };
-        self.id(b",\"agentId\":", prefix::AGENT, agent);
+        let ids = self.ids;
+        self.ready(b",\"agentId\":", if part == 0 { &ids.agent } else { &ids.last_agent });
     }
 
     fn agents(&mut self) {
@@ -469,21 +517,21 @@ impl Writer<'_> {
             let is_first = part == 0;
             let join = if is_first { times.agent_join } else { times.handed_over };
             let leave = times.handed_over.filter(|_| is_first).or(times.agent_leave);
-            self.raw(if is_first { b"{\"id\":" } else { b",{\"id\":" });
-            self.id(b"", prefix::PART, self.ids.rows[part]);
+            if !is_first {
+                self.raw(b",");
+            }
+            self.ready(b"{\"id\":", &self.ids.rows[part]);
             self.agent_id(part);
             self.conversation();
-            self.optional_id(
-                b",\"segmentId\":",
-                prefix::SEGMENT,
-                (!is_first).then_some(self.ids.segment),
-            );
-            self.optional_id(
-                b",\"sourceHandoffId\":",
-                prefix::PART,
-                (!is_first).then_some(self.ids.rows[0]),
-            );
-            self.text(b",\"participantRole\":", if is_first { "primary" } else { "secondary" });
+            if is_first {
+                self.raw(
+                    b",\"segmentId\":null,\"sourceHandoffId\":null,\"participantRole\":\"primary\"",
+                );
+            } else {
+                self.id(b",\"segmentId\":", prefix::SEGMENT, self.ids.segment);
+                self.ready(b",\"sourceHandoffId\":", &self.ids.rows[0]);
+                self.raw(b",\"participantRole\":\"secondary\"");
+            }
             self.optional_time(b",\"agentJoinTime\":", join);
             self.optional_time(b",\"agentLeaveTime\":", leave);
             self.optional_time(b",\"createdAt\":", join.map(|ms| ms + 3));
@@ -519,8 +567,9 @@ impl Writer<'_> {
             self.time(b",\"transferEndTime\":", transfer.end);
             self.optional_time(b",\"transferUserJoinTime\":", transfer.user_join);
             self.optional_time(b",\"transferUserLeaveTime\":", transfer.user_leave);
-            self.text(b",\"transferDestination\":", &transfer.destination);
-            self.text(b",\"transferStatus\":", status(transfer.outcome));
+            let destination = self.call.values.texts.get(transfer.destination);
+            self.text(b",\"transferDestination\":", destination);
+            self.word(b",\"transferStatus\":", status(transfer.outcome));
             self.time(b",\"createdAt\":", transfer.start + 5);
             self.time(b",\"updatedAt\":", transfer.end + 8);
             self.raw(b"}");
@@ -548,9 +597,8 @@ impl Writer<'_> {
         let mut open: &[u8] = b"{\"chargeType\":";
         for (kind, charge, model) in items {
             let Some(charge) = charge else { continue };
-            self.raw(open);
+            self.word(open, kind);
             open = b",{\"chargeType\":";
-            self.text(b"", kind);
             self.money(b",\"cost\":", charge.cost);
             self.number(b",\"actualDuration\":", charge.actual);
             self.number(b",\"billableDuration\":", charge.billable);
@@ -566,106 +614,4 @@ impl Writer<'_> {
 /// Returns the ASCII digit of a number below ten.
 fn digit(number: u64) -> u8 {
     b'0' + u8::try_from(number).unwrap_or_default()
-}
-
-/// Writes an instant as `2023-01-01T12:00:00.000Z`.
-fn time(milliseconds: i64) -> [u8; 24] {
-    let mut out = *b"0000-00-00T00:00:00.000Z";
-    let (days, rest) = (milliseconds.div_euclid(86_400_000), milliseconds.rem_euclid(86_400_000));
-    let (year, month, day) = date(days);
-    // Of a day, and of a calendar whose years have four digits.
-    let small = |number: i64| u32::try_from(number).unwrap_or_default();
-    let (year, rest) = (small(year), small(rest));
-    let mut put = |at: usize, number: u32| {
-        out[at] = b'0' + (number / 10 % 10) as u8;
-        out[at + 1] = b'0' + (number % 10) as u8;
-    };
-    put(0, year / 100);
-    put(2, year % 100);
-    put(5, small(month));
-    put(8, small(day));
-    put(11, rest / 3_600_000);
-    put(14, rest / 60_000 % 60);
-    put(17, rest / 1_000 % 60);
-    put(20, rest / 10 % 100);
-    out[22] = b'0' + (rest % 10) as u8;
-    out
-}
-
-/// Returns (year, month, day) of the day so many days after 1970-01-01, by counting in eras of 400
-/// years that begin on a first of March, so that the leap day comes last.
-fn date(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let of_era = days.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
-}
-
-/// Appends a text as it stands in a JSON string, in the forms that serde_json writes.
-fn escape(text: &[u8], out: &mut Vec<u8>) {
-    for &byte in text {
-        match byte {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            0x08 => out.extend_from_slice(b"\\b"),
-            0x0C => out.extend_from_slice(b"\\f"),
-            0x00..=0x1F => {
-                const HEX: &[u8; 16] = b"0123456789abcdef";
-                out.extend_from_slice(b"\\u00");
-                out.push(HEX[usize::from(byte >> 4)]);
-                out.push(HEX[usize::from(byte & 15)]);
-            }
-            byte => out.push(byte),
-        }
-    }
-}
-
-/// Appends a text as it stands in a JSON string inside JSON text inside a JSON string.
-fn escape_twice(text: &[u8], out: &mut Vec<u8>) {
-    let mut once = Vec::with_capacity(text.len() + 8);
-    escape(text, &mut once);
-    for byte in once {
-        if matches!(byte, b'"' | b'\\') {
-            out.push(b'\\');
-        }
-        out.push(byte);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use ringback_event::Timestamp;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn a_time_is_written_as_the_typed_one_is(ms in -62_000_000_000_000_i64..253_000_000_000_000) {
-            let typed = Timestamp::from_millisecond(ms).unwrap().to_string();
-            prop_assert_eq!(String::from_utf8(time(ms).to_vec()).unwrap(), typed);
-        }
-
-        #[test]
-        fn a_text_is_escaped_as_serde_json_does(text: String) {
-            let printed = serde_json::to_string(&text).unwrap();
-            let mut out = Vec::new();
-            escape(text.as_bytes(), &mut out);
-            prop_assert_eq!(format!("\"{}\"", String::from_utf8(out).unwrap()), &printed[..]);
-            prop_assert_eq!(is_plain(text.as_bytes()), printed.len() == text.len() + 2);
-
-            let mut out = Vec::new();
-            escape_twice(text.as_bytes(), &mut out);
-            let twice = serde_json::to_string(&printed).unwrap();
-            prop_assert_eq!(format!("\"\\\"{}\\\"\"", String::from_utf8(out).unwrap()), twice);
-        }
-    }
 }

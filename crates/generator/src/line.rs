@@ -2,12 +2,32 @@
 //!
 //! A slot that is not known is refused when the line is read, so that filling one cannot fail.
 
+use crate::escape::is_plain;
+use crate::texts::{Text, Texts};
+
 /// A line, ready to be filled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
     pieces: Vec<Piece>,
     /// Characters of the text outside the slots.
     characters: usize,
+    /// Whether the text outside the slots stands in a JSON string as it is.
+    is_plain: bool,
+}
+
+/// What fills the slots of the lines of one call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Values<'a> {
+    pub(crate) texts: &'a Texts,
+    /// By the number of the slot.
+    pub(crate) slots: &'a [Text],
+}
+
+impl Values<'_> {
+    /// Tells whether every value stands in a JSON string as it is.
+    pub(crate) fn are_plain(&self) -> bool {
+        self.slots.iter().all(|text| text.is_plain)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,7 +102,7 @@ impl Line {
             Piece::Slot(_) => 0,
         };
         let characters = pieces.iter().map(of_text).sum();
-        Ok(Self { pieces, characters })
+        Ok(Self { pieces, characters, is_plain: is_plain(line.as_bytes()) })
     }
 
     /// Tells whether the line has one of some slots.
@@ -90,17 +110,23 @@ impl Line {
         self.pieces.iter().any(|piece| matches!(piece, Piece::Slot(number) if slots(*number)))
     }
 
-    /// Counts the characters of the line once it is filled with values of these lengths.
-    pub(crate) fn characters(&self, lengths: &[usize]) -> usize {
+    /// Tells whether the line, once it is filled with values that do, stands in a JSON string as it is.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.is_plain
+    }
+
+    /// Counts the characters of the line once it is filled with these values.
+    pub(crate) fn characters(&self, slots: &[Text]) -> usize {
         let of_slot = |piece: &Piece| match piece {
             Piece::Text(_) => 0,
-            Piece::Slot(number) => lengths.get(*number).copied().unwrap_or(0),
+            Piece::Slot(number) => slots.get(*number).map_or(0, |text| text.characters),
         };
         self.characters + self.pieces.iter().map(of_slot).sum::<usize>()
     }
 
-    /// Puts the pieces of the line one after the other, its slots filled; after a hand-over the agent is the colleague.
-    pub(crate) fn fill(&self, values: &[String], is_handed_over: bool, mut put: impl FnMut(&str)) {
+    /// Puts the pieces of the line one after the other, its slots filled; after a hand-over the agent is
+    /// the colleague.
+    pub(crate) fn fill(&self, values: Values<'_>, is_handed_over: bool, mut put: impl FnMut(&str)) {
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => put(text),
@@ -109,7 +135,7 @@ impl Line {
                         AGENT if is_handed_over => COLLEAGUE,
                         number => number,
                     };
-                    put(values.get(number).map_or("", String::as_str));
+                    put(values.slots.get(number).map_or("", |text| values.texts.get(*text)));
                 }
             }
         }
@@ -117,17 +143,15 @@ impl Line {
 }
 
 /// Fills the slots of a short form, such as `{month} {day}`, in one pass.
-pub(crate) fn fill<'a>(form: &str, value: impl Fn(&str) -> &'a str) -> String {
-    let mut out = String::with_capacity(form.len() + 16);
+pub(crate) fn fill(form: &str, out: &mut String, mut put: impl FnMut(&str, &mut String)) {
     let mut rest = form;
     while let Some((before, after)) = rest.split_once('{') {
         let (slot, after) = after.split_once('}').unwrap_or((after, ""));
         out.push_str(before);
-        out.push_str(value(slot));
+        put(slot, out);
         rest = after;
     }
     out.push_str(rest);
-    out
 }
 
 #[cfg(test)]
@@ -138,12 +162,12 @@ mod tests {
     fn a_line_is_filled_by_the_numbers_of_its_slots() {
         let line =
             Line::read("{item} for {customer}.", &Slots::with(["item"].into_iter())).unwrap();
-        let values = ["Zoë", "", "", "", "", "", "A lamp"].map(str::to_owned);
+        let mut texts = Texts::default();
+        let slots = ["Zoë", "", "", "", "", "", "A lamp"].map(|value| texts.put(value));
         let mut out = String::new();
-        line.fill(&values, false, |piece| out.push_str(piece));
+        line.fill(Values { texts: &texts, slots: &slots }, false, |piece| out.push_str(piece));
         assert_eq!(out, "A lamp for Zoë.");
-        let lengths: Vec<_> = values.iter().map(|value| value.chars().count()).collect();
-        assert_eq!(line.characters(&lengths), 15);
+        assert_eq!(line.characters(&slots), 15);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::archetype::{Answer, Channel, Ending, Outcome, Plan};
 use crate::chance::Chance;
 use crate::library::{Cue, Dialogue, Exchange, Locale, Topic};
 use crate::line::Line;
+use crate::texts::Text;
 
 /// What a script is made from.
 #[derive(Debug)]
@@ -16,8 +17,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) plan: Plan,
     pub(crate) locale: &'static Locale,
     pub(crate) dialogue: &'static Dialogue,
-    /// The characters of the fill of each slot of a line.
-    pub(crate) lengths: &'a [usize],
+    /// What fills each slot of a line.
+    pub(crate) slots: &'a [Text],
     /// Whether the customer's name is known.
     pub(crate) is_named: bool,
 }
@@ -62,35 +63,59 @@ pub(crate) enum Mark {
     TransferEnded,
 }
 
+/// The paper that scripts are written on, one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Paper {
+    beats: Vec<Beat>,
+    /// The beats before silences were put among them.
+    draft: Vec<Beat>,
+    /// Where the agent lets time pass, and where else it could.
+    places: Vec<usize>,
+    others: Vec<usize>,
+}
+
 /// Writes the script of a call whose words and silences take about `target` milliseconds.
-pub(crate) fn write(scene: &Scene<'_>, target: i64, chance: &mut Chance) -> Vec<Beat> {
-    let mut writer = Writer { scene, chance, beats: Vec::with_capacity(40), by: 0 };
+pub(crate) fn write<'a>(
+    scene: &Scene<'_>,
+    target: i64,
+    chance: &mut Chance,
+    paper: &'a mut Paper,
+) -> &'a [Beat] {
+    paper.beats.clear();
+    let mut writer = Writer { scene, chance, paper, by: 0, taken: 0 };
     if scene.plan.answer == Answer::Machine {
         if scene.is_named {
             writer.cue(Speaker::Customer, Cue::Machine);
         }
         writer.cue(Speaker::Agent, Cue::Voicemail);
-        return writer.beats;
+    } else {
+        writer.opening();
+        writer.middle(target);
+        writer.ending();
+        writer.fill(target);
     }
-    writer.opening();
-    writer.middle(target);
-    writer.ending();
-    writer.fill(target);
-    writer.beats
+    &writer.paper.beats
 }
 
-struct Writer<'a> {
-    scene: &'a Scene<'a>,
-    chance: &'a mut Chance,
-    beats: Vec<Beat>,
+struct Writer<'a, 'b> {
+    scene: &'b Scene<'b>,
+    chance: &'b mut Chance,
+    paper: &'a mut Paper,
     by: usize,
+    /// Milliseconds of all beats so far.
+    taken: i64,
 }
 
-impl Writer<'_> {
+impl Writer<'_, '_> {
+    fn push(&mut self, beat: Beat) {
+        self.taken += beat.gap + beat.length;
+        self.paper.beats.push(beat);
+    }
+
     /// Says one of some lines.
     fn say(&mut self, speaker: Speaker, lines: &'static [Line]) {
         let line = self.chance.pick(lines);
-        let characters = i64::try_from(line.characters(self.scene.lengths)).unwrap_or(0);
+        let characters = i64::try_from(line.characters(self.scene.slots)).unwrap_or(0);
         let is_chat = self.scene.plan.channel == Channel::Chat;
         let chance = &mut *self.chance;
         let (gap, length) = match (speaker, is_chat) {
@@ -102,7 +127,7 @@ impl Writer<'_> {
             (Speaker::Customer, true) => (chance.between(1_500, 5_000) + characters * 240, 1),
         };
         let (by, mark) = (self.by, Mark::None);
-        self.beats.push(Beat { speaker, by, line, gap, length, mark, pause: Pause::No });
+        self.push(Beat { speaker, by, line, gap, length, mark, pause: Pause::No });
     }
 
     /// Returns how long so many characters take to be spoken, give or take a tenth.
@@ -122,15 +147,16 @@ impl Writer<'_> {
 
     /// Marks the last beat.
     fn mark(&mut self, mark: Mark) {
-        if let Some(beat) = self.beats.last_mut() {
+        if let Some(beat) = self.paper.beats.last_mut() {
             beat.mark = mark;
         }
     }
 
     /// Lets so many more milliseconds pass before the last beat.
     fn wait(&mut self, milliseconds: i64) {
-        if let Some(beat) = self.beats.last_mut() {
+        if let Some(beat) = self.paper.beats.last_mut() {
             beat.gap += milliseconds;
+            self.taken += milliseconds;
         }
     }
 
@@ -168,7 +194,7 @@ impl Writer<'_> {
         let plan = self.scene.plan;
         let steps = &self.scene.dialogue.steps;
         // What the ending will take, and what is left for the steps.
-        let room = target - self.taken() - 18_000;
+        let room = target - self.taken - 18_000;
         let needed = steps.iter().filter(|step| !step.optional).count();
         let optional = usize::try_from(room / 9_000).unwrap_or(0).saturating_sub(needed);
         let mut extras = optional.saturating_sub(steps.len() - needed).min(6);
@@ -208,7 +234,7 @@ impl Writer<'_> {
 
     fn exchange(&mut self, exchange: &'static Exchange, holds: bool) {
         self.say(Speaker::Agent, &exchange.agent);
-        if let Some(beat) = self.beats.last_mut() {
+        if let Some(beat) = self.paper.beats.last_mut() {
             beat.pause = if holds { Pause::Natural } else { Pause::Possible };
         }
         self.say(Speaker::Customer, &exchange.customer);
@@ -218,35 +244,39 @@ impl Writer<'_> {
     /// objection.
     fn extra(&mut self, last: &'static Exchange) {
         use Speaker::{Agent, Customer};
-        let objections = &self.scene.dialogue.objections;
-        let asked = self.beats.iter().filter(|beat| self.is_of(beat, Cue::AskRepeat)).count();
+        let dialogue = self.scene.dialogue;
+        let asked = self.paper.beats.iter().filter(|beat| self.is_of(beat, Cue::AskRepeat)).count();
         match self.chance.below(4) {
             0 if asked < 2 => {
                 // The question has been answered already: ask again in the place of that answer.
-                let answer = self.beats.pop();
-                let asked = self.beats.last().copied();
+                let answer = self.paper.beats.pop();
+                self.taken -= answer.map_or(0, |answer| answer.gap + answer.length);
+                let asked = self.paper.beats.last().copied();
                 self.cue(Customer, Cue::AskRepeat);
                 self.cue(Agent, Cue::Repeat);
                 if let Some(asked) = asked {
-                    self.beats.push(Beat { gap: 300, pause: Pause::No, ..asked });
+                    self.push(Beat { gap: 300, pause: Pause::No, ..asked });
                 }
                 match answer {
-                    Some(answer) => self.beats.push(answer),
+                    Some(answer) => self.push(answer),
                     None => self.say(Customer, &last.customer),
                 }
             }
-            1 if !self.beats.iter().any(|beat| self.is_of(beat, Cue::Interrupt)) => {
+            1 if !self.paper.beats.iter().any(|beat| self.is_of(beat, Cue::Interrupt)) => {
                 self.cue(Customer, Cue::Interrupt);
                 self.cue(Agent, Cue::Yield);
                 self.cue(Customer, Cue::Proceed);
             }
             _ => {
-                let unused = objections.iter().filter(|objection| {
-                    !self.beats.iter().any(|beat| among(beat.line, &objection.customer))
-                });
-                let unused: Vec<_> = unused.collect();
-                if !unused.is_empty() {
-                    let objection = *self.chance.pick(&unused);
+                let beats = &self.paper.beats;
+                let is_unused = |objection: &&Exchange| {
+                    !beats.iter().any(|beat| among(beat.line, &objection.customer))
+                };
+                let mut unused = dialogue.objections.iter().filter(is_unused);
+                let count = unused.clone().count();
+                if count > 0
+                    && let Some(objection) = unused.nth(self.chance.index(count))
+                {
                     self.say(Customer, &objection.customer);
                     self.say(Agent, &objection.agent);
                 }
@@ -314,10 +344,6 @@ impl Writer<'_> {
         }
     }
 
-    fn taken(&self) -> i64 {
-        self.beats.iter().map(|beat| beat.gap + beat.length).sum()
-    }
-
     /// Lets time pass until the script takes `target`: the agent looks something up, at first where
     /// the domain says so and then in other places before a step.
     fn fill(&mut self, target: i64) {
@@ -325,22 +351,34 @@ impl Writer<'_> {
         const WAIT: i64 = 60_000;
         /// A shorter one needs no word.
         const SILENT: i64 = 4_000;
-        let mut slack = target - self.taken();
+        let mut slack = target - self.taken;
         if slack <= 0 {
             return;
         }
         let wanted = usize::try_from(1 + slack / WAIT).unwrap_or(1);
-        let mut places: Vec<usize> = self.places(Pause::Natural).collect();
-        let mut others: Vec<usize> = self.places(Pause::Possible).collect();
+        let Paper { beats, draft, places, others } = &mut *self.paper;
+        places.clear();
+        others.clear();
+        for (at, beat) in beats.iter().enumerate() {
+            match beat.pause {
+                Pause::No => {}
+                Pause::Natural => places.push(at),
+                Pause::Possible => others.push(at),
+            }
+        }
         while places.len() < wanted && !others.is_empty() {
             places.push(others.swap_remove(self.chance.index(others.len())));
         }
         places.sort_unstable();
+        std::mem::swap(beats, draft);
+        beats.clear();
 
-        let beats = std::mem::take(&mut self.beats);
         let mut left = i64::try_from(places.len()).unwrap_or(i64::MAX);
-        for (at, mut beat) in beats.into_iter().enumerate() {
-            if places.binary_search(&at).is_ok() {
+        let mut next = 0;
+        for at in 0..self.paper.draft.len() {
+            let mut beat = self.paper.draft[at];
+            if self.paper.places.get(next) == Some(&at) {
+                next += 1;
                 let share = match left {
                     1 => slack,
                     _ => slack / left * self.chance.between(700, 1_300) / 1_000,
@@ -351,19 +389,15 @@ impl Writer<'_> {
                     beat.gap += share;
                 } else {
                     self.by = beat.by;
-                    let before = self.taken();
+                    let before = self.taken;
                     self.cue(Speaker::Agent, Cue::Hold);
                     self.cue(Speaker::Agent, Cue::Back);
-                    let rest = share - (self.taken() - before);
+                    let rest = share - (self.taken - before);
                     self.wait(rest.max(0));
                 }
             }
-            self.beats.push(beat);
+            self.push(beat);
         }
-    }
-
-    fn places(&self, pause: Pause) -> impl Iterator<Item = usize> {
-        (0..self.beats.len()).filter(move |at| self.beats[*at].pause == pause)
     }
 }
 

@@ -26,7 +26,7 @@
 //! # my_parser_reads_every_valid_event();
 //! ```
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -40,13 +40,16 @@ use uuid::Uuid;
 use crate::archetype::{Answer, Channel, Ending, Outcome, Plan};
 use crate::call::{Bill, Blanks, Call, Scalar, Times, Transfer, Turn, Words};
 use crate::chance::{Chance, Purpose};
+use crate::direct;
 use crate::library::Library;
+use crate::line::Values;
 use crate::mutation::{Effect, Mutation, apply_all, mutations};
 use crate::price::Price;
 use crate::profile::IdStyle;
 use crate::script::Speaker;
+use crate::texts::Texts;
 use crate::world::{Agent, Customer, Metadata};
-use crate::written;
+use crate::{EVENT_BYTES, written};
 
 /// One event, drawn; its ids are given apart.
 #[derive(Clone)]
@@ -60,8 +63,8 @@ pub struct Case {
 impl Case {
     /// Makes the event before its mutations, under the ids of an identity.
     pub fn event(&self, identity: u64) -> Event {
-        let mut event =
-            written::event(&self.knobs.call(), Chance::new(identity, Purpose::Identity, 0));
+        let chance = Chance::new(identity, Purpose::Identity, 0);
+        let mut event = self.knobs.call(|call| written::event(call, chance));
         for tweak in &self.tweaks {
             tweak.apply(&mut event);
         }
@@ -71,8 +74,17 @@ impl Case {
     /// Makes the bytes to send, mutations applied, under the ids of an identity. A mutation whose place
     /// the event does not have is left out; [`invalid`] draws none such.
     pub fn bytes(&self, identity: u64) -> Vec<u8> {
-        let event = serde_json::to_vec(&self.event(identity))
-            .unwrap_or_else(|error| unreachable!("an event is JSON: {error}"));
+        let mut event = Vec::with_capacity(EVENT_BYTES);
+        if self.tweaks.is_empty() {
+            let chance = Chance::new(identity, Purpose::Identity, 0);
+            self.knobs.call(|call| direct::write(call, chance, &mut event));
+        } else {
+            serde_json::to_writer(&mut event, &self.event(identity))
+                .unwrap_or_else(|error| unreachable!("an event is JSON: {error}"));
+        }
+        if self.mutations.is_empty() {
+            return event;
+        }
         apply_all(&event, &self.mutations).unwrap_or(event)
     }
 
@@ -442,7 +454,8 @@ impl Knobs {
         }
     }
 
-    fn call(&self) -> Call {
+    /// Lets the call happen and has it told.
+    fn call<T>(&self, tell: impl FnOnce(&Call<'_>) -> T) -> T {
         let plan = self.plan();
         let is_answered = plan.answer != Answer::Nobody;
         // Ids that the conversation shares with others are as fixed as in the documented example.
@@ -468,11 +481,12 @@ impl Knobs {
         let over = (start + end) / 2;
         let turns = self.turns(join, if plan.transfer.is_some() { over } else { leave }, plan);
         let handed_over = turns.iter().find(|turn| turn.by == 1).map(|turn| turn.at);
+        let mut texts = Texts::default();
         let transfer = plan.transfer.map(|outcome| {
             let is_connected = outcome == Outcome::Connected;
             Transfer {
                 outcome,
-                destination: "+15555555555".to_owned(),
+                destination: texts.put("+15555555555"),
                 start: over,
                 user_join: is_connected.then_some(over + 2_000),
                 user_leave: is_connected.then_some(leave),
@@ -490,33 +504,41 @@ impl Knobs {
             end,
             updated: end + 500,
         };
-        Call {
+        let variables: Vec<_> = self
+            .variables
+            .iter()
+            .map(|(name, value)| {
+                // Into memory, which does not fail.
+                let json = texts.add(|out| {
+                    let _ = write!(out, "{value}");
+                });
+                (name.as_str(), Scalar::Json(json))
+            })
+            .collect();
+        let (first, second) = (agent(1), agent(2));
+        tell(&Call {
             plan,
             domain: "sales",
             workspace: fixed(0),
-            agent: agent(1),
-            colleague: handed_over.map(|_| agent(2)),
+            agent: &first,
+            colleague: handed_over.map(|_| &second),
             customer: self.customer.as_ref().map(|person| customer(person, fixed(5), start)),
             campaign: plan.has_campaign.then(|| (fixed(6), fixed(7))),
             flow: plan.has_flow.then(|| fixed(4)),
-            values: Vec::new(),
-            variables: self
-                .variables
-                .iter()
-                .map(|(name, value)| (name.clone().into(), Scalar::Json(value.to_string())))
-                .collect(),
-            turns,
+            values: Values { texts: &texts, slots: &[] },
+            variables: &variables,
+            turns: &turns,
             times,
             transfer,
             bill: if is_answered { self.bill() } else { Bill::default() },
             blanks: Blanks::NONE,
             ids: IdStyle::Uuid,
-        }
+        })
     }
 
     /// Spreads what is said evenly over a span; after half of it the second agent speaks, if there is
     /// one.
-    fn turns(&self, from: i64, until: i64, plan: Plan) -> Vec<Turn> {
+    fn turns(&self, from: i64, until: i64, plan: Plan) -> Vec<Turn<'_>> {
         if plan.answer == Answer::Nobody {
             return Vec::new();
         }
@@ -529,7 +551,7 @@ impl Knobs {
             turns.push(Turn {
                 speaker: *speaker,
                 by: usize::from(plan.hands_over && index * 2 >= count && index > 0),
-                words: Words::Text(text.clone()),
+                words: Words::Text(text),
                 at,
             });
         }
@@ -553,17 +575,17 @@ impl Knobs {
     }
 }
 
-fn customer(person: &Person, id: Uuid, start: i64) -> Customer {
+fn customer(person: &Person, id: Uuid, start: i64) -> Customer<'_> {
     Customer {
         id,
-        name: person.name.clone(),
-        address: String::new(),
-        email: person.email.clone(),
-        phone: person.phone.to_owned(),
-        identifier: person.identifier.clone(),
+        name: person.name.as_deref(),
+        address: "",
+        email: person.email.as_deref(),
+        phone: person.phone,
+        identifier: &person.identifier,
         priority: person.priority,
         do_not_disturb: person.do_not_disturb,
-        metadata: Metadata::Other(person.metadata.clone()),
+        metadata: Metadata::Other(&person.metadata),
         created: start,
         updated: start,
     }

@@ -3,19 +3,19 @@
 //! Nothing is kept: agent 3 or customer 812 is drawn again, from a stream of its own, whenever a call
 //! needs it, and is the same each time.
 
+use std::fmt::Write as _;
+
 use fake::Fake;
 use fake::faker::name::raw::{FirstName, LastName};
 use fake::locales::{AR_SA, DE_DE, EN, FR_FR, JA_JP, PT_BR};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::calendar::DAY;
 use crate::chance::{Chance, Purpose};
 use crate::library::{Domain, FakeLocale, Library, Locale, Names, Phones};
 use crate::line;
 use crate::profile::Profile;
-
-/// Milliseconds of a day.
-pub(crate) const DAY: i64 = 86_400_000;
 
 /// Calls a day, over all agents.
 const CALLS_A_DAY: u64 = 1_500;
@@ -119,7 +119,11 @@ impl Agent {
             id: chance.uuid(),
             name: chance.pick(&place.names.agents).as_str(),
             phone_id: chance.uuid(),
-            phone: phone(&place.phones, &place.phones.business, &mut chance),
+            phone: {
+                let mut number = String::with_capacity(16);
+                phone(&place.phones, &place.phones.business, &mut chance, &mut number);
+                number
+            },
             flow: chance.uuid(),
             llm: chance.weighted(profile.llm.iter().copied()),
             tts: chance.weighted(profile.tts.iter().copied()),
@@ -141,50 +145,76 @@ impl Agent {
 }
 
 /// A customer of the workspace.
-#[derive(Debug)]
-pub(crate) struct Customer {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Customer<'a> {
     pub(crate) id: Uuid,
     /// `None` for a customer who was made without a name.
-    pub(crate) name: Option<String>,
+    pub(crate) name: Option<&'a str>,
     /// How an agent addresses them.
-    pub(crate) address: String,
-    pub(crate) email: Option<String>,
-    pub(crate) phone: String,
-    pub(crate) identifier: String,
+    pub(crate) address: &'a str,
+    pub(crate) email: Option<&'a str>,
+    pub(crate) phone: &'a str,
+    pub(crate) identifier: &'a str,
     pub(crate) priority: i64,
     pub(crate) do_not_disturb: bool,
-    pub(crate) metadata: Metadata,
+    pub(crate) metadata: Metadata<'a>,
     pub(crate) created: i64,
     pub(crate) updated: i64,
 }
 
-impl Customer {
-    /// Draws customer `number` of an agent.
-    pub(crate) fn new(world: &World, agent: &Agent, locale: &'static Locale, number: u64) -> Self {
+impl<'a> Customer<'a> {
+    /// Draws customer `number` of an agent; what is written about them stands in `texts`.
+    pub(crate) fn new(
+        world: &World,
+        agent: &Agent,
+        locale: &'static Locale,
+        number: u64,
+        texts: &'a mut String,
+    ) -> Self {
         let number = agent.number * CUSTOMERS + number;
         let mut chance = Chance::new(world.seed, Purpose::Customer, number);
         let (given, family) = names(&locale.names, &mut chance);
         let is_named = chance.permille(985);
-        let handle = handle(given, family, number);
-        let mail = chance.pick(&locale.phones.email_domains);
-        let email = format!("{handle}@{mail}");
+        // One text after the other: where each ends is known before any of them is borrowed.
+        texts.clear();
+        handle(given, family, number, texts);
+        let handle_end = texts.len();
+        texts.push('@');
+        texts.push_str(chance.pick::<String>(&locale.phones.email_domains));
+        let email_end = texts.len();
         let identifier = match chance.below(4) {
-            0 => email.clone(),
-            1 => format!("CUST-{number:07}"),
-            _ => handle,
+            0 => 0..email_end,
+            1 => {
+                let _ = write!(texts, "CUST-{number:07}");
+                email_end..texts.len()
+            }
+            _ => 0..handle_end,
         };
         let created = world.epoch - chance.between(1, 400 * DAY);
+        let id = chance.uuid();
+        let name_start = texts.len();
+        if is_named {
+            named(&locale.names.full, given, family, texts);
+        }
+        let address_start = texts.len();
+        if is_named {
+            named(&locale.names.address, given, family, texts);
+        }
+        let has_email = chance.permille(960);
+        let phone_start = texts.len();
+        phone(&locale.phones, &locale.phones.customer, &mut chance, texts);
+        let texts = texts.as_str();
         Self {
-            id: chance.uuid(),
-            name: is_named.then(|| named(&locale.names.full, given, family)),
+            id,
+            name: is_named.then(|| &texts[name_start..address_start]),
             address: if is_named {
-                named(&locale.names.address, given, family)
+                &texts[address_start..phone_start]
             } else {
-                locale.names.stranger.clone()
+                &locale.names.stranger
             },
-            email: chance.permille(960).then_some(email),
-            phone: phone(&locale.phones, &locale.phones.customer, &mut chance),
-            identifier,
+            email: has_email.then(|| &texts[..email_end]),
+            phone: &texts[phone_start..],
+            identifier: &texts[identifier],
             priority: if chance.permille(700) { 5 } else { chance.between(0, 9) },
             do_not_disturb: chance.permille(20),
             metadata: Metadata::draw(&mut chance),
@@ -195,12 +225,12 @@ impl Customer {
 }
 
 /// What a workspace stores with a customer: any JSON.
-#[derive(Debug, Clone)]
-pub(crate) enum Metadata {
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Metadata<'a> {
     /// One of the forms below, as JSON text.
     Drawn(MetadataForm, &'static str, i64),
     /// Any other.
-    Other(Value),
+    Other(&'a Value),
 }
 
 /// The forms that a drawn one has.
@@ -216,7 +246,7 @@ pub(crate) enum MetadataForm {
     Nested,
 }
 
-impl Metadata {
+impl Metadata<'_> {
     fn draw(chance: &mut Chance) -> Self {
         let plan = *chance.pick(&["basic", "plus", "premium", "business"]);
         let since = chance.between(2015, 2024);
@@ -260,7 +290,7 @@ impl Metadata {
 
     pub(crate) fn value(&self) -> Value {
         if let Self::Other(value) = self {
-            return value.clone();
+            return (*value).clone();
         }
         let mut text = Vec::new();
         self.write(&mut text);
@@ -289,28 +319,34 @@ fn names(names: &'static Names, chance: &mut Chance) -> (&'static str, &'static 
 }
 
 /// Fills `{given}` and `{family}`.
-fn named(form: &str, given: &str, family: &str) -> String {
-    line::fill(form, |slot| if slot == "given" { given } else { family })
+fn named(form: &str, given: &str, family: &str, out: &mut String) {
+    line::fill(form, out, |slot, out| out.push_str(if slot == "given" { given } else { family }));
 }
 
-/// Returns the part of an address before the `@`: the name in ASCII where it has one, and the number
+/// Writes the part of an address before the `@`: the name in ASCII where it has one, and the number
 /// that makes it unique.
-fn handle(given: &str, family: &str, number: u64) -> String {
-    let (given, family) = (ascii(given), ascii(family));
-    match (given.as_str(), family.as_str()) {
-        ("", "") => format!("customer.{number}"),
-        ("", name) | (name, "") => format!("{name}.{number}"),
-        (given, family) => format!("{given}.{family}.{number}"),
+fn handle(given: &str, family: &str, number: u64, out: &mut String) {
+    let from = out.len();
+    for name in [given, family] {
+        let before = out.len();
+        ascii(name, out);
+        if out.len() > before {
+            out.push('.');
+        }
     }
+    if out.len() == from {
+        out.push_str("customer.");
+    }
+    let _ = write!(out, "{number}");
 }
 
 /// Writes a name of a Latin script in small ASCII letters; others are left out.
-fn ascii(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
+fn ascii(name: &str, out: &mut String) {
     if name.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        let from = out.len();
         out.push_str(name);
-        out.make_ascii_lowercase();
-        return out;
+        out[from..].make_ascii_lowercase();
+        return;
     }
     for letter in name.chars().flat_map(char::to_lowercase) {
         match letter {
@@ -329,12 +365,15 @@ fn ascii(name: &str) -> String {
             _ => {}
         }
     }
-    out
 }
 
 /// Draws a phone number from patterns that belong to nobody.
-pub(crate) fn phone(phones: &Phones, patterns: &[String], chance: &mut Chance) -> String {
-    let mut number = String::with_capacity(16);
+pub(crate) fn phone(
+    phones: &Phones,
+    patterns: &[String],
+    chance: &mut Chance,
+    number: &mut String,
+) {
     for letter in chance.pick(patterns).chars() {
         match letter {
             '#' => number.push(chance.digit()),
@@ -342,7 +381,6 @@ pub(crate) fn phone(phones: &Phones, patterns: &[String], chance: &mut Chance) -
             other => number.push(other),
         }
     }
-    number
 }
 
 #[cfg(test)]
@@ -351,8 +389,14 @@ mod tests {
 
     #[test]
     fn a_handle_is_ascii_in_every_script() {
-        assert_eq!(handle("Zoë", "Müller", 7), "zoe.mueller.7");
-        assert_eq!(handle("さくら", "田中", 7), "customer.7");
+        let handle = |given, family| {
+            let mut out = String::new();
+            handle(given, family, 7, &mut out);
+            out
+        };
+        assert_eq!(handle("Zoë", "Müller"), "zoe.mueller.7");
+        assert_eq!(handle("Zoë", "田中"), "zoe.7");
+        assert_eq!(handle("さくら", "田中"), "customer.7");
     }
 
     #[test]

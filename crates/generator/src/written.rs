@@ -20,7 +20,7 @@ use crate::profile::{IdStyle, Key};
 use crate::script::Speaker;
 
 /// Writes a call down under the ids of an identity.
-pub(crate) fn event(call: &Call, mut identity: Chance) -> Event {
+pub(crate) fn event(call: &Call<'_>, mut identity: Chance) -> Event {
     let event_id = event_id(call.ids, identity.uuid());
     let id = id(call.ids, prefix::CONVERSATION, identity.uuid());
     let writer = Writer { call, id, identity };
@@ -33,7 +33,7 @@ pub(crate) fn event(call: &Call, mut identity: Chance) -> Event {
 }
 
 struct Writer<'a> {
-    call: &'a Call,
+    call: &'a Call<'a>,
     /// `payload.id`.
     id: String,
     identity: Chance,
@@ -100,7 +100,7 @@ impl Writer<'_> {
         let rows: Vec<String> = (0..self.parts()).map(|_| self.draw(prefix::PART)).collect();
         let messages = self.messages();
         let customer = call.customer.as_ref();
-        let of_customer = customer.map(|customer| customer.phone.clone());
+        let of_customer = customer.map(|customer| customer.phone.to_owned());
         let of_business = Some(call.agent.phone.clone());
         let (to, from) = match plan.channel {
             Channel::Outbound => (of_customer, of_business.filter(|_| is_answered)),
@@ -147,7 +147,9 @@ impl Writer<'_> {
             customer: self.customer().into(),
             to_phone_number: to.into(),
             from_phone_number: from.into(),
-            transfer_destination: transfer.map(|transfer| transfer.destination.clone()).into(),
+            transfer_destination: transfer
+                .map(|transfer| self.call.values.texts.get(transfer.destination).to_owned())
+                .into(),
             conversation_status: if plan.has_failed {
                 ConversationStatus::Failed.into()
             } else {
@@ -213,14 +215,14 @@ impl Writer<'_> {
             value => Field::Value(value),
         };
         Some(Customer {
-            name: blanks.of(Key::CustomerName, customer.name.clone().into()),
+            name: blanks.of(Key::CustomerName, customer.name.map(str::to_owned).into()),
             id: self.id(prefix::CUSTOMER, customer.id).into(),
             created_at: time(customer.created).into(),
             updated_at: time(customer.updated).into(),
             workspace_id: self.id(prefix::WORKSPACE, self.call.workspace).into(),
-            email: blanks.of(Key::CustomerEmail, customer.email.clone().into()),
-            phone_number: customer.phone.clone().into(),
-            identifier: customer.identifier.clone(),
+            email: blanks.of(Key::CustomerEmail, customer.email.map(str::to_owned).into()),
+            phone_number: customer.phone.to_owned().into(),
+            identifier: customer.identifier.to_owned(),
             priority: Exact::from(customer.priority).into(),
             source_file: Field::Null,
             source: blanks.of(Key::CustomerSource, source.into()),
@@ -233,14 +235,14 @@ impl Writer<'_> {
     /// Writes what was said in each agent's part.
     fn messages(&self) -> Vec<Vec<Message>> {
         let mut parts = vec![Vec::new(); self.parts()];
-        for turn in &self.call.turns {
-            let message = match &turn.words {
+        for turn in self.call.turns {
+            let message = match turn.words {
                 Words::Line(line) => {
                     let mut message = String::new();
-                    line.fill(&self.call.values, turn.by == 1, |piece| message.push_str(piece));
+                    line.fill(self.call.values, turn.by == 1, |piece| message.push_str(piece));
                     message
                 }
-                Words::Text(text) => text.clone(),
+                Words::Text(text) => text.to_owned(),
             };
             let message_type = match turn.speaker {
                 Speaker::Agent => MessageType::Agent,
@@ -341,7 +343,13 @@ impl Writer<'_> {
             transfer_end_time: time(transfer.end).into(),
             transfer_user_join_time: transfer.user_join.map(time).into(),
             transfer_user_leave_time: transfer.user_leave.map(time).into(),
-            transfer_destination: transfer.destination.clone().into(),
+            transfer_destination: self
+                .call
+                .values
+                .texts
+                .get(transfer.destination)
+                .to_owned()
+                .into(),
             transfer_status: TransferStatus::from(status(transfer.outcome)).into(),
             created_at: time(transfer.start + 5).into(),
             updated_at: time(transfer.end + 8).into(),
@@ -357,14 +365,12 @@ impl Writer<'_> {
             if index > 0 {
                 out.push_str(comma);
             }
-            out.push_str(&Value::from(&**name).to_string());
+            let texts = self.call.values.texts;
+            out.push_str(&Value::from(*name).to_string());
             out.push_str(colon);
             match value {
-                Scalar::Text(text) => out.push_str(&Value::from(text.as_str()).to_string()),
-                Scalar::Slot(slot) => {
-                    out.push_str(&Value::from(self.call.values[*slot].as_str()).to_string());
-                }
-                Scalar::Json(text) => out.push_str(text),
+                Scalar::Text(text) => out.push_str(&Value::from(texts.get(*text)).to_string()),
+                Scalar::Json(text) => out.push_str(texts.get(*text)),
             }
         }
         out.push('}');
