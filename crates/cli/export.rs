@@ -9,8 +9,8 @@ use ringback_recorder::Store;
 
 use crate::error::{CliError, unwritten};
 use crate::exit::Exit;
-use crate::listen::unusable;
 use crate::output;
+use crate::store::unusable;
 
 /// Print the exchanges of a store, in the order in which they arrived
 ///

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use ringback_exchange::{Exchange, Headers, json_line, printable};
-use ringback_recorder::{Answer, Config, Keep, Limits, Listener, StartError, Store, StoreError};
+use ringback_recorder::{Answer, Config, Limits, Listener, StartError};
 use ringback_report::terminal::{count, duration};
 use ringback_sender::{CONNECT_TIMEOUT, GuardError, IN_FLIGHT_MAX, Options, Target, TargetError};
 use tokio::sync::{mpsc, oneshot};
@@ -17,6 +17,7 @@ use crate::address::{parse_listen, parse_url, remove_ready_file, write_ready_fil
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::signals::{Signals, block_on};
+use crate::store::StoreArgs;
 use crate::{clock, output};
 
 /// How many exchanges wait to be printed before the view misses some; none is ever lost to the store.
@@ -35,9 +36,8 @@ pub(crate) struct ListenArgs {
     /// Where to listen: `3000`, `127.0.0.1:3000`; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:4040", value_parser = parse_listen)]
     addr: SocketAddr,
-    /// Store exchanges in this SQLite file; a 2xx is answered only when the request is on disk
-    #[arg(long, value_name = "FILE")]
-    store: Option<PathBuf>,
+    #[command(flatten)]
+    store: StoreArgs,
     /// Forward each request to this receiver and give its answer: a URL, `3000`, `localhost:3000/hooks`
     #[arg(short, long, value_name = "URL", value_parser = parse_url)]
     forward_to: Option<Url>,
@@ -62,10 +62,7 @@ async fn listen(args: &ListenArgs) -> Result<Exit, CliError> {
     if let Some(url) = &args.forward_to {
         never_forward(url).await?;
     }
-    let keep = match &args.store {
-        Some(path) => Keep::Store(Store::open(path).map_err(unusable)?),
-        None => Keep::Nothing,
-    };
+    let (keep, place) = args.store.open()?;
     let (view, mut exchanges) = mpsc::channel(VIEW);
     let answer = args.forward_to.clone().map_or(Answer::Ok, Answer::Forward);
     let listener = Listener::start(Config {
@@ -80,14 +77,11 @@ async fn listen(args: &ListenArgs) -> Result<Exit, CliError> {
     });
     let listener = listener.await.map_err(not_started)?;
     let url = listener.url();
-    let kept = match &args.store {
-        Some(path) => format!("storing in {}", path.display()),
-        None => "storing nothing: name a file with --store to keep what comes".to_owned(),
-    };
     if let Some(path) = &args.ready_file {
         write_ready_file(path, &url)?;
     }
-    output::talk(&format!("listening on {url} ({kept})"));
+    output::talk(&format!("listening on {url} ({})", place.name));
+    place.news.iter().for_each(|line| output::talk(line));
     if let Some(to) = &args.forward_to {
         output::talk(&format!("forwarding to {to}, with the path of each request behind it"));
     }
@@ -132,10 +126,7 @@ async fn listen(args: &ListenArgs) -> Result<Exit, CliError> {
             output::talk(&format!("{n} {what}"));
         }
     }
-    if drained.store_stuck {
-        return Err(CliError::environment("the disk of the store does not answer")
-            .hint("what was acknowledged is stored; the rest may not be"));
-    }
+    place.close(&drained)?;
     Ok(Exit::Held)
 }
 
@@ -175,16 +166,6 @@ async fn never_forward(url: &Url) -> Result<(), CliError> {
             Err(CliError::environment("cannot forward").because(error))
         }
         _ => Ok(()),
-    }
-}
-
-/// Says why a file cannot be a store.
-pub(crate) fn unusable(error: StoreError) -> CliError {
-    let hint = error.hint();
-    let failed = CliError::usage("cannot use the store").because(error);
-    match hint {
-        Some(hint) => failed.hint(hint),
-        None => failed,
     }
 }
 

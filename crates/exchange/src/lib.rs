@@ -10,9 +10,11 @@ mod attempt;
 mod content;
 mod curl;
 mod exchange;
+pub mod har;
 mod headers;
 mod message;
 mod printable;
+mod redact;
 
 pub use attempt::{Attempt, Because, Failure, FailureDetail, Outcome, Part, Place, Verdict};
 pub use content::Content;
@@ -21,3 +23,4 @@ pub use exchange::{Exchange, Forwarded, Wire};
 pub use headers::{Header, Headers, is_secret};
 pub use message::{Reply, Request};
 pub use printable::{json_line, printable};
+pub use redact::PERSONAL;

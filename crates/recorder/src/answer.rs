@@ -1,6 +1,6 @@
 //! What is answered, as a warp filter.
 //!
-//! A request that is already kept comes in through the request's extensions; a reply goes out, with the
+//! A request comes in through the request's extensions; a reply goes out, with the
 //! far side's part in the reply's extensions when it was forwarded.
 
 use std::sync::Arc;
@@ -56,6 +56,11 @@ impl Responder {
         })
     }
 
+    /// Tells whether answering reaches out to somebody else, before which a request must be kept.
+    pub(crate) fn forwards(&self) -> bool {
+        matches!(self, Self::Forward(_))
+    }
+
     async fn answer(&self, request: &Request) -> (Reply, Option<Forwarded>) {
         match self {
             Self::Ok => (Reply { status: 200, headers: Headers::default(), body: "".into() }, None),
@@ -65,7 +70,7 @@ impl Responder {
     }
 }
 
-/// A request that is kept, on its way through the routing.
+/// A request on its way through the routing.
 #[derive(Debug, Clone)]
 pub(crate) struct Captured(pub(crate) Arc<crate::keep::Arrival>);
 

@@ -1,13 +1,16 @@
 //! One exchange, from the head of a request to its reply, below the routing.
 //!
-//! A request of hyper comes in. Its body is collected, it is kept, it is answered by the filter, the
-//! reply is kept, the reply goes out. A request that cannot be kept is refused, and so is a reply.
+//! A request of hyper comes in. Its body is collected, it is answered by the filter, both are kept, the
+//! reply goes out. When the reply has to be waited for, the request is kept before, and always before
+//! it is forwarded. A request that cannot be kept is refused, and so is a reply.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Poll;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -38,6 +41,8 @@ pub(crate) struct Capture {
     clock: Clock,
     budget: Arc<Budget>,
     keeper: Keeper,
+    /// Whether an answer may reach out before it is there.
+    forwards: bool,
     routing: Routing,
     view: Option<mpsc::Sender<Exchange>>,
     feed: Option<Feed>,
@@ -55,10 +60,11 @@ impl Capture {
         view: Option<mpsc::Sender<Exchange>>,
         feed: Option<Feed>,
     ) -> Self {
+        let forwards = responder.forwards();
         let routing = TowerToHyperService::new(warp::service(answer::filter(Arc::new(responder))));
         let routing: Routing = Box::new(move |request| Box::pin(routing.call(request)));
         let (unseen, refused) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { limits, clock, budget, keeper, routing, view, feed, unseen, refused }
+        Self { limits, clock, budget, keeper, forwards, routing, view, feed, unseen, refused }
     }
 
     /// Answers a request. Sets `unread` when bytes of it may still be on their way.
@@ -87,21 +93,30 @@ impl Capture {
             wire: None,
             signature: None,
         });
-        let number = match self.keeper.arrive(&arrival, self.limits.store).await {
-            Ok(number) => number,
-            Err(why) => return Ok(self.refuse(&why, held)),
-        };
-        let (mut reply, forwarded) = match fault {
-            Some(fault) => (fault.reply(length), None),
-            None => self.route(Arc::clone(&arrival), &head.method).await,
+        let within = self.limits.store;
+        let (number, (mut reply, forwarded)) = {
+            let mut answer = pin!(self.answer(&arrival, &head.method, fault.as_ref(), length));
+            // A reply that is there at once is kept together with its request, in one wait for the disk.
+            let at_once = if self.forwards && fault.is_none() {
+                Poll::Pending
+            } else {
+                poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await
+            };
+            match at_once {
+                Poll::Ready(answer) => (None, answer),
+                Poll::Pending => match self.keeper.arrive(&arrival, within).await {
+                    Ok(number) => (Some(number), answer.await),
+                    Err(why) => return Ok(self.refuse(&why, held)),
+                },
+            }
         };
         if to_head {
             keep_only_length(&mut reply);
         }
         let Arrival { received_at, peer, version, request, fault, wire, signature } =
             Arc::unwrap_or_clone(arrival);
-        let exchange = Arc::new(Exchange {
-            number,
+        let exchange = Exchange {
+            number: number.unwrap_or_default(),
             received_at,
             peer,
             version,
@@ -112,15 +127,37 @@ impl Capture {
             fault,
             wire,
             signature,
-        });
-        if let Err(why) = self.keeper.complete(&exchange, self.limits.store).await {
-            return Ok(self.refuse(&why, held));
-        }
+        };
+        let kept = match number {
+            None => self.keeper.keep(exchange, within).await,
+            Some(_) => {
+                let exchange = Arc::new(exchange);
+                self.keeper.complete(&exchange, within).await.map(|()| exchange)
+            }
+        };
+        let exchange = match kept {
+            Ok(exchange) => exchange,
+            Err(why) => return Ok(self.refuse(&why, held)),
+        };
         self.show(exchange);
         Ok(give(&reply, held, to_head))
     }
 
-    /// Sends a request that is kept through the routing.
+    /// Answers a request, whether it is whole or not.
+    async fn answer(
+        &self,
+        arrival: &Arc<Arrival>,
+        method: &Method,
+        fault: Option<&Fault>,
+        length: usize,
+    ) -> (Reply, Option<Forwarded>) {
+        match fault {
+            Some(fault) => (fault.reply(length), None),
+            None => self.route(Arc::clone(arrival), method).await,
+        }
+    }
+
+    /// Sends a request through the routing.
     async fn route(&self, arrival: Arc<Arrival>, method: &Method) -> (Reply, Option<Forwarded>) {
         let mut request = Request::new(Full::<Bytes>::default());
         *request.method_mut() = method.clone();

@@ -109,6 +109,14 @@ pub enum StoreError {
         /// The newest form that this version can use.
         known: i64,
     },
+    /// What the file holds does not fit together any more.
+    #[error("`{path}` is damaged: {why}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite has found.
+        why: String,
+    },
     /// The file system does not permit it.
     #[error("cannot {doing} the store `{path}`")]
     File {
@@ -150,6 +158,9 @@ impl StoreError {
                 Some("name a file that does not exist yet, or an earlier store")
             }
             Self::Newer { .. } => Some("use the ringback that wrote it, or a newer one"),
+            Self::Damaged { .. } => Some(
+                "store into another file; `sqlite3 FILE .recover` saves what can still be read",
+            ),
             Self::File { .. } => {
                 Some("name a file in a folder that exists and that you may write to")
             }

@@ -1,4 +1,7 @@
 //! Where exchanges are kept: on disk, in memory or nowhere, with one way to talk to all three.
+//!
+//! A request whose reply is known at once is kept together with it, in one step. One whose reply has
+//! to be waited for is kept before, and its reply after.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +20,8 @@ pub enum Keep {
     Nothing,
     /// In memory, where they can be waited for.
     Memory(Recording),
-    /// In a file. A reply leaves only when the file system says that the bytes are on disk.
+    /// In a file. A reply leaves only when the bytes are as safe as the store's
+    /// [durability](crate::Durability) promises.
     Store(Store),
 }
 
@@ -77,10 +81,27 @@ impl Keeper {
         match self {
             Self::Nothing(_) => Ok(()),
             Self::Memory(recording) => {
-                recording.complete(Exchange::clone(exchange));
+                recording.complete(Arc::clone(exchange));
                 Ok(())
             }
             Self::Store(store) => store.put_reply(Arc::clone(exchange), within).await,
+        }
+    }
+
+    /// Keeps a request and its reply, both or neither, and returns them with their arrival number; or
+    /// says why they are not kept.
+    pub(crate) async fn keep(
+        &self,
+        mut exchange: Exchange,
+        within: Duration,
+    ) -> Result<Arc<Exchange>, String> {
+        match self {
+            Self::Nothing(last) => {
+                exchange.number = last.fetch_add(1, Ordering::Relaxed) + 1;
+                Ok(Arc::new(exchange))
+            }
+            Self::Memory(recording) => recording.keep(exchange),
+            Self::Store(store) => store.put_whole(exchange, within).await,
         }
     }
 }

@@ -6,10 +6,10 @@
 //!
 //! Two promises shape everything here:
 //!
-//! * **Kept before it is judged.** The body is collected and the request is kept *below* the routing,
-//!   so that no rejection can lose one. Nothing is parsed before it is kept, and nothing after either.
-//! * **Acknowledged means stored.** A reply leaves only after the request, and then the reply itself,
-//!   are kept. What cannot be kept is answered 503 and counted.
+//! * **Kept whatever it is.** The body is collected and the request is kept *below* the routing, so that
+//!   no rejection can lose one. What is kept is the bytes that came; nothing of them is parsed for it.
+//! * **Acknowledged means stored.** A reply leaves only after the request and the reply itself are kept;
+//!   a request is forwarded only after it is kept. What cannot be kept is answered 503 and counted.
 //!
 //! It refuses to grow: every wait, queue and body has a limit in [`Limits`] or beside its queue, and
 //! each task belongs to the listener that started it. It offers no API and no page to browsers.
@@ -66,4 +66,6 @@ pub use listener::{Config, Drained, Listener};
 pub use pattern::PathPattern;
 pub use recording::{Ended, Recording, Room, Waited};
 pub use script::{Route, Script, ScriptedReply};
-pub use store::{Exchanges, Store};
+pub use store::{
+    Durability, Exchanges, Keeping, Notice, Opened, Repaired, Retention, Searched, Store,
+};

@@ -23,6 +23,7 @@ use crate::error::StartError;
 use crate::inspector::Feed;
 use crate::keep::{Keep, Keeper};
 use crate::limits::{self, Limits};
+use crate::store::Ended;
 
 /// What a store gets to close its file when draining has taken all the time there was. It has nothing
 /// to write then: whoever waited for it has been cut.
@@ -76,6 +77,10 @@ pub struct Drained {
     /// Whether the store could not be closed in time: its disk does not answer. What was acknowledged
     /// is on it all the same.
     pub store_stuck: bool,
+    /// Exchanges that retention has dropped, the oldest first, since the store was opened.
+    pub dropped: u64,
+    /// Why the store has kept nothing any more, when its disk has failed.
+    pub store_closed: Option<String>,
 }
 
 impl Listener {
@@ -228,10 +233,17 @@ fn accept_waiting(socket: TcpListener, places: &Arc<Semaphore>) -> Vec<Accepted>
 /// Gives up the capture; the store may take what is `left` of the time to end in, and at least a second.
 async fn close(capture: Arc<Capture>, cut: usize, left: Duration) -> Drained {
     let (refused, unseen) = (capture.refused(), capture.unseen());
-    let mut drained = Drained { cut, refused, unseen, store_stuck: false };
+    let mut drained = Drained { cut, refused, unseen, ..Drained::default() };
     // No connection is left that could hold the other end.
-    if let Some(Keeper::Store(store)) = Arc::into_inner(capture).map(Capture::into_keeper) {
-        drained.store_stuck = !store.finish(left.max(CLOSE_MIN)).await;
+    match Arc::into_inner(capture).map(Capture::into_keeper) {
+        Some(Keeper::Store(store)) => match store.finish(left.max(CLOSE_MIN)).await {
+            Some(Ended { dropped, closed }) => {
+                (drained.dropped, drained.store_closed) = (dropped, closed);
+            }
+            None => drained.store_stuck = true,
+        },
+        Some(Keeper::Memory(recording)) => drained.dropped = recording.dropped(),
+        Some(Keeper::Nothing(_)) | None => {}
     }
     drained
 }

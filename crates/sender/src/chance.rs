@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
+use rand::rngs::ChaCha12Rng;
 use rand::{Rng as _, SeedableRng as _};
-use rand_chacha::ChaCha12Rng;
 
 /// What a stream is drawn for; the number is part of what a seed means.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +24,7 @@ pub(crate) enum Purpose {
 }
 
 /// One stream of draws.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Chance(ChaCha12Rng);
 
 impl Chance {

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use ringback_exchange::{Content, Exchange};
-use ringback_recorder::{Answer, Config, Drained, Keep, Listener, Store, StoreError};
+use ringback_recorder::{
+    Answer, Config, Drained, Keep, Listener, Opened, Searched, Store, StoreError,
+};
 use tempfile::TempDir;
 
 use crate::support::{config, parts, say, start, status};
@@ -255,11 +257,11 @@ fn files_of_others_are_refused_and_not_touched() {
         format!("`{shown}` is not a store of ringback: it is a SQLite file of another program");
     check(&path, &message);
 
-    drop(Store::open(&path).unwrap());
+    Store::look(&path).unwrap();
     let newer = rusqlite::Connection::open(&path).unwrap();
-    newer.execute_batch("PRAGMA journal_mode = delete; PRAGMA user_version = 2").unwrap();
+    newer.execute_batch("PRAGMA journal_mode = delete; PRAGMA user_version = 3").unwrap();
     newer.close().unwrap();
-    check(&path, &format!("`{shown}` has the form 2, and this ringback knows forms up to 1"));
+    check(&path, &format!("`{shown}` has the form 3, and this ringback knows forms up to 2"));
 }
 
 #[test]
@@ -278,11 +280,131 @@ fn paths_that_are_no_file_are_told() {
     assert_eq!(error.to_string(), format!("cannot make the store `{}`", inside.display()));
 }
 
+/// Makes a store as the first version did, with two exchanges, of which one has no reply.
+fn store_of_form_1(path: &Path) {
+    let old = rusqlite::Connection::open(path).unwrap();
+    old.execute_batch(include_str!("schema-1.sql")).unwrap();
+    old.execute_batch(
+        r#"PRAGMA application_id = 0x52696E67; PRAGMA user_version = 1;
+        INSERT INTO request VALUES
+          (1, '2026-01-02T03:04:05.000006Z', 'p', 'HTTP/1.1', 'GET', '/1', '[["a","b"]]', x'00FF', NULL),
+          (2, '2026-01-02T03:04:05.000006Z', 'p', 'HTTP/1.1', 'GET', '/2', '[]', x'', 'cut');
+        INSERT INTO reply VALUES (1, 200, '[]', x'6F6B', 1.5, NULL, NULL, NULL);"#,
+    )
+    .unwrap();
+    old.close().unwrap();
+}
+
+#[tokio::test]
+async fn a_store_of_the_first_form_is_read_and_brought_to_the_newest() {
+    let (_folder, path) = folder();
+    store_of_form_1(&path);
+    let before = std::fs::read(&path).unwrap();
+    let old = read(&path);
+    assert_eq!(std::fs::read(&path).unwrap(), before, "reading changes nothing");
+    let targets: Vec<_> = old.iter().map(|it| it.request.target.as_str()).collect();
+    assert_eq!(targets, ["/1", "/2"]);
+    assert_eq!(old[0].request.body, Content::from(vec![0, 0xFF]));
+    assert_eq!((old[0].wire.clone(), old[1].fault.as_deref()), (None, Some("cut")));
+
+    let store = Store::open(&path).unwrap();
+    let opened = Opened { last_number: 2, older_form: Some(1), ..Opened::default() };
+    assert_eq!(*store.opened(), opened);
+    let listener = start(Config { keep: Keep::Store(store), ..config() }).await;
+    assert_eq!(status(&say(&listener, GET).await), 200);
+    assert_eq!(listener.finish().await, Drained::default());
+    let now = read(&path);
+    assert_eq!(now[..2], old);
+    assert_eq!(now[2].number, 3);
+    let opened = Opened { last_number: 3, ..Opened::default() };
+    assert_eq!(Store::look(&path).unwrap(), opened, "and only once");
+}
+
+#[test]
+fn a_store_brought_to_the_newest_form_is_as_one_made_so() {
+    let columns = |path: &Path| {
+        let store = rusqlite::Connection::open(path).unwrap();
+        let mut columns = store
+            .prepare(
+                "SELECT m.name, c.name, c.type, c.\"notnull\" FROM sqlite_schema m, \
+                 pragma_table_info(m.name) c ORDER BY m.name, c.cid",
+            )
+            .unwrap();
+        let rows = columns.query_map((), |row| {
+            Ok((
+                row.get::<_, String>(0)?,
+                row.get::<_, String>(1)?,
+                row.get::<_, String>(2)?,
+                row.get::<_, bool>(3)?,
+            ))
+        });
+        rows.unwrap().map(Result::unwrap).collect::<Vec<_>>()
+    };
+    let (folder, path) = folder();
+    store_of_form_1(&path);
+    Store::look(&path).unwrap();
+    let new = folder.path().join("new");
+    Store::look(&new).unwrap();
+    assert_eq!(columns(&path), columns(&new));
+}
+
+#[tokio::test]
+async fn what_a_crash_has_left_is_found_and_told() {
+    let (folder, path) = folder();
+    let listener = listen(&path).await;
+    for _ in 0..3 {
+        assert_eq!(status(&say(&listener, GET).await), 200);
+    }
+    // The files as a loss of power would leave them, with all that was acknowledged in the log.
+    let left = folder.path().join("left");
+    std::fs::copy(&path, &left).unwrap();
+    let mut log = std::fs::read(path.with_file_name("calls.ringback-wal")).unwrap();
+    log.extend([7; 1000]); // and a write that was torn
+    std::fs::write(folder.path().join("left-wal"), log).unwrap();
+    assert_eq!(listener.finish().await, Drained::default());
+
+    let store = rusqlite::Connection::open(&left).unwrap();
+    store
+        .execute_batch("DELETE FROM reply WHERE number = 3; DELETE FROM reply WHERE number = 2")
+        .unwrap();
+    store.execute_batch("DELETE FROM request WHERE number = 2").unwrap();
+    // Left open, as by one that is killed.
+    let opened = Store::look(&left).unwrap();
+    let repaired = opened.repaired.unwrap();
+    assert!(repaired.pages > 0, "{repaired:?}");
+    let searched = Searched { exchanges: 2, without_reply: 1, missing: 1 };
+    assert_eq!(repaired.searched, Some(searched));
+    let said = format!(
+        "it was not closed: {} pages came back from its log; 2 exchanges are whole, 1 of them without \
+         a reply; missing arrival numbers between them: 1",
+        repaired.pages
+    );
+    assert_eq!(repaired.to_string(), said);
+    drop(store);
+    assert_eq!(Store::look(&left).unwrap().repaired, None, "closed, there is nothing to repair");
+}
+
+#[test]
+fn a_damaged_store_is_not_written_to() {
+    let (_folder, path) = folder();
+    store_of_form_1(&path);
+    Store::look(&path).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    // The second page is the first of a table; all behind its head is turned over.
+    bytes[4096 + 200..2 * 4096].iter_mut().for_each(|byte| *byte = !*byte);
+    std::fs::write(&path, bytes).unwrap();
+    // Somebody was writing.
+    std::fs::write(path.with_file_name("calls.ringback-wal"), [0; 64]).unwrap();
+    let error = Store::open(&path).unwrap_err();
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
+    assert!(error.hint().unwrap().contains(".recover"));
+}
+
 #[test]
 fn an_empty_file_is_a_store_to_be() {
     let (_folder, path) = folder();
     std::fs::write(&path, "").unwrap();
     assert_eq!(read(&path), []);
-    drop(Store::open(&path).unwrap());
+    Store::look(&path).unwrap();
     assert_eq!(read(&path), []);
 }

@@ -28,6 +28,7 @@ pub(crate) fn attempt(planned_ms: f64, duration_ms: f64, came: Result<u16, Failu
         first_byte_ms: came.is_ok().then_some(duration_ms / 2.0),
         duration_ms,
         reply_cut_at_bytes: None,
+        place: None,
         outcome,
     }
 }

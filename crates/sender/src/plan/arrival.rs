@@ -9,7 +9,7 @@ use crate::chance::{Chance, Purpose};
 use crate::rate::Rate;
 
 /// The times of calls, in order. `None` inside stands for whenever the receiver is ready.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Arrivals {
     next: u64,
     count: u64,
@@ -17,7 +17,7 @@ pub(super) struct Arrivals {
     times: Times,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 enum Times {
     Free,
     Even(Rate),
@@ -29,7 +29,7 @@ enum Times {
 }
 
 /// How much must have come for the next call.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 enum Gaps {
     Even,
     Drawn(Box<Chance>, f64),

@@ -34,7 +34,7 @@ pub struct Turn {
 ///
 /// Held in memory is only what may still be overtaken: at most [`HELD_BACK_MAX`] deliveries, and none when
 /// nothing is moved.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Turns {
     arrivals: Arrivals,
     next_arrival: Option<(u64, Option<Duration>)>,
@@ -78,7 +78,7 @@ impl Group {
 }
 
 /// Deals groups out anew among their times.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Shuffle {
     window: Duration,
     chance: Chance,
