@@ -135,6 +135,9 @@ fn offset_of(text: &str, error: &serde_json::Error) -> usize {
 /// Gives findings that have none their places, in one walk however many they are. What is missing is
 /// placed at the nearest value around it.
 pub(crate) fn locate(bytes: &[u8], findings: &mut [Finding]) {
+    if findings.iter().all(|finding| finding.place.is_some()) {
+        return;
+    }
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let bare = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut walk = Walk::new(bare);
@@ -145,9 +148,6 @@ pub(crate) fn locate(bytes: &[u8], findings: &mut [Finding]) {
             let Some((around, _)) = pointer.rsplit_once('/') else { break };
             pointer = around;
         }
-    }
-    if walk.wanted.is_empty() {
-        return;
     }
     walk.value(&At::Root);
     let mut places = Places { bytes, last: place_of(bytes, 0) };
@@ -311,7 +311,7 @@ fn unescape(written: &str) -> Cow<'_, str> {
 }
 
 /// Tells whether a number has digits that a double-precision float does not keep.
-fn loses_digits(number: &str) -> bool {
+pub(crate) fn loses_digits(number: &str) -> bool {
     let significant = |text: &str| {
         let mantissa = text.split(['e', 'E']).next().unwrap_or(text);
         let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();

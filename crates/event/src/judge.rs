@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::envelope::Event;
 use crate::finding::{Finding, show};
 use crate::rule::Rule;
-use crate::{document, semantics, shape};
+use crate::{document, glance, semantics, shape};
 
 /// How much of the contract an event is held to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +21,19 @@ pub enum Level {
 ///
 /// The semantics are only judged when the shape holds: a time that is no time cannot be in order.
 pub fn judge(bytes: &[u8], level: Level) -> Vec<Finding> {
+    // Most events have the shape, which is seen at a glance; the full check says what is wrong.
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && glance::holds(text)
+    {
+        if level == Level::Shape {
+            return Vec::new();
+        }
+        if let Ok(event) = serde_json::from_str(text) {
+            let mut findings = judge_event(&event);
+            document::locate(bytes, &mut findings);
+            return findings;
+        }
+    }
     let (value, mut findings) = document::read(bytes);
     if let Some(value) = value {
         findings.extend(judge_value(&value, level));

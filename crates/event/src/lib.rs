@@ -34,6 +34,7 @@ mod envelope;
 
 mod document;
 mod finding;
+mod glance;
 mod judge;
 mod rule;
 mod semantics;

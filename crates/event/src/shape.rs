@@ -26,12 +26,20 @@ pub(crate) fn check(event: &Value) -> Vec<Finding> {
     findings
 }
 
+/// Returns the shape of an event.
+pub(crate) fn event() -> &'static Shape {
+    &EVENT
+}
+
 /// One schema, ready to be checked.
 #[derive(Debug, Clone, Default)]
-struct Shape {
+pub(crate) struct Shape {
     /// Permitted JSON types; empty when any is.
     types: Vec<String>,
-    properties: HashMap<String, (Self, Strength)>,
+    /// In the order in which the types declare them, which is the one in which events have them.
+    properties: Vec<(String, Self, Strength)>,
+    /// Where in `properties` each name is.
+    places: HashMap<String, usize>,
     required: Vec<String>,
     items: Option<Box<Self>>,
     one_of: Vec<String>,
@@ -76,9 +84,11 @@ impl Shape {
                     shape.properties = properties
                         .map(|(name, schema)| {
                             let strength = strength_of(schema);
-                            (name.clone(), (Self::compile(schema, definitions), strength))
+                            (name.clone(), Self::compile(schema, definitions), strength)
                         })
                         .collect();
+                    let names = shape.properties.iter().enumerate();
+                    shape.places = names.map(|(place, (name, ..))| (name.clone(), place)).collect();
                 }
                 _ => {}
             }
@@ -90,12 +100,64 @@ impl Shape {
         shape
     }
 
+    /// Tells whether a value has one of the permitted types.
+    pub(crate) fn allows(&self, value: &Value) -> bool {
+        self.types.is_empty() || self.types.iter().any(|kind| is_of(value, kind))
+    }
+
+    /// Tells whether values of a kind are permitted; an integer is a number that this cannot tell from
+    /// others.
+    pub(crate) fn allows_kind(&self, kind: &str) -> bool {
+        self.types.is_empty() || self.types.iter().any(|known| known == kind)
+    }
+
+    /// Tells whether a number is in the range.
+    pub(crate) fn is_in_range(&self, number: &Value) -> bool {
+        let (low, high) = self.range.unwrap_or((f64::MIN, f64::MAX));
+        (low..=high).contains(&number.as_f64().unwrap_or(f64::NAN))
+    }
+
+    /// Tells whether a text is one that may stand here, whatever is inside it.
+    pub(crate) fn is_text(&self, text: &str) -> bool {
+        (self.one_of.is_empty() || self.one_of.iter().any(|one| one == text))
+            && !(self.not_empty && text.is_empty())
+            && !(self.is_timestamp && text.parse::<Timestamp>().is_err())
+    }
+
+    /// Tells whether it matters what a text says, and not only whether there is one.
+    pub(crate) fn reads_text(&self) -> bool {
+        !self.one_of.is_empty() || self.is_timestamp || self.content.is_some()
+    }
+
+    /// Returns the shape of a key and its place; most often the key is the one expected next.
+    pub(crate) fn property(&self, name: &str, next: usize) -> Option<(usize, &Self)> {
+        let place = match self.properties.get(next) {
+            Some((known, ..)) if known == name => next,
+            _ => *self.places.get(name)?,
+        };
+        Some((place, &self.properties[place].1))
+    }
+
+    /// Returns the places of the keys that must be there.
+    pub(crate) fn required(&self) -> impl Iterator<Item = usize> {
+        // One that is not declared is at no place, and never there.
+        self.required.iter().map(|name| self.places.get(name).copied().unwrap_or(usize::MAX))
+    }
+
+    pub(crate) fn items(&self) -> Option<&Self> {
+        self.items.as_deref()
+    }
+
+    pub(crate) fn content(&self) -> Option<&Self> {
+        self.content.as_deref()
+    }
+
     fn check(&self, value: &Value, at: &At<'_>, strength: Strength, out: &mut Vec<Finding>) {
         let mut report = |rule, expected: String| {
             let finding = Finding::new(rule, at.to_string(), show(value), expected);
             out.push(finding.with_strength(strength));
         };
-        if !self.types.is_empty() && !self.types.iter().any(|kind| is_of(value, kind)) {
+        if !self.allows(value) {
             report(Rule::ShapeType, self.types.join(" or "));
             return;
         }
@@ -114,9 +176,9 @@ impl Shape {
                     content.check_text(text, at, strength, out);
                 }
             }
-            Value::Number(number) => {
+            Value::Number(_) => {
                 let (low, high) = self.range.unwrap_or((f64::MIN, f64::MAX));
-                if !(low..=high).contains(&number.as_f64().unwrap_or(f64::NAN)) {
+                if !self.is_in_range(value) {
                     report(Rule::ShapeRange, format!("a number from {low} to {high}"));
                 }
             }
@@ -134,14 +196,17 @@ impl Shape {
     fn check_keys(&self, keys: &Map<String, Value>, at: &At<'_>, out: &mut Vec<Finding>) {
         for name in &self.required {
             if !keys.contains_key(name) {
-                let strength = self.properties.get(name).map_or(Strength::Evidenced, |key| key.1);
+                let place = self.places.get(name);
+                let strength = place.map_or(Strength::Evidenced, |at| self.properties[*at].2);
                 let pointer = At::Key(at, name).to_string();
                 let finding = Finding::new(Rule::ShapeRequired, pointer, "nothing", "this key");
                 out.push(finding.with_strength(strength));
             }
         }
         for (name, value) in keys {
-            if let Some((shape, strength)) = self.properties.get(name) {
+            if let Some((_, shape, strength)) =
+                self.places.get(name).map(|at| &self.properties[*at])
+            {
                 shape.check(value, &At::Key(at, name), *strength, out);
             }
         }

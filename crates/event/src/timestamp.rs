@@ -28,9 +28,12 @@ impl Timestamp {
     ///
     /// When the year would not have four digits.
     pub fn from_millisecond(milliseconds: i64) -> Result<Self, TimestampError> {
-        let instant = jiff::Timestamp::from_millisecond(milliseconds)
-            .map_err(|_| TimestampError(milliseconds.to_string()))?;
-        Self(instant).to_string().parse()
+        /// 0000-01-01T00:00:00.000Z; the last year ends a day before its end.
+        const FIRST: i64 = -62_167_219_200_000;
+        match jiff::Timestamp::from_millisecond(milliseconds) {
+            Ok(instant) if milliseconds >= FIRST => Ok(Self(instant)),
+            _ => Err(TimestampError(milliseconds.to_string())),
+        }
     }
 
     /// Returns the milliseconds since 1970-01-01T00:00:00.000Z.
@@ -41,7 +44,27 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.3}", self.0)
+        let time = jiff::tz::Offset::UTC.to_datetime(self.0);
+        let (date, time) = (time.date(), time.time());
+        // Years of four digits only.
+        let year = date.year().unsigned_abs();
+        let pair = |number: u16| [b'0' + (number / 10 % 10) as u8, b'0' + (number % 10) as u8];
+        let small = |number: i8| pair(u16::from(number.unsigned_abs()));
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        for (at, digits) in [
+            (0, pair(year / 100)),
+            (2, pair(year % 100)),
+            (5, small(date.month())),
+            (8, small(date.day())),
+            (11, small(time.hour())),
+            (14, small(time.minute())),
+            (17, small(time.second())),
+            (20, pair(time.millisecond().unsigned_abs() / 10)),
+        ] {
+            text[at..at + 2].copy_from_slice(&digits);
+        }
+        text[22] = b'0' + (time.millisecond().unsigned_abs() % 10) as u8;
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 
@@ -49,11 +72,29 @@ impl FromStr for Timestamp {
     type Err = TimestampError;
 
     fn from_str(text: &str) -> Result<Self, TimestampError> {
-        let refused = || TimestampError(text.to_owned());
-        let instant = Self(text.parse().map_err(|_| refused())?);
-        // A time in another form (an offset, six digits, a leap second) reads as an instant too, but
-        // would be printed differently: what is accepted here survives parse and print.
-        if instant.to_string() == text { Ok(instant) } else { Err(refused()) }
+        // By hand, for times are half of what is read of an event. No other form is a time here (an
+        // offset, six digits, a leap second): what is accepted survives parse and print.
+        let read = |bytes: &[u8; 24]| {
+            let number = |at: std::ops::Range<usize>| {
+                let digits = &bytes[at];
+                let is_number = digits.iter().all(u8::is_ascii_digit);
+                is_number
+                    .then(|| digits.iter().fold(0, |sum, digit| sum * 10 + i16::from(digit - b'0')))
+            };
+            let part = |at| i8::try_from(number(at)?).ok();
+            let marks = [4, 7, 10, 13, 16, 19, 23].map(|at| bytes[at]);
+            if marks != *b"--T::.Z" || part(17..19)? > 59 {
+                return None;
+            }
+            let date = jiff::civil::Date::new(number(0..4)?, part(5..7)?, part(8..10)?).ok()?;
+            let (hour, minute, second) = (part(11..13)?, part(14..16)?, part(17..19)?);
+            let milliseconds = i32::from(number(20..23)?);
+            let time =
+                jiff::civil::Time::new(hour, minute, second, milliseconds * 1_000_000).ok()?;
+            jiff::tz::Offset::UTC.to_timestamp(date.to_datetime(time)).ok()
+        };
+        let instant = text.as_bytes().try_into().ok().and_then(read);
+        instant.map(Self).ok_or_else(|| TimestampError(text.to_owned()))
     }
 }
 
@@ -107,7 +148,29 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_ends_of_the_calendar_are_times_and_what_is_beyond_is_refused() {
+        for time in
+            ["0000-01-01T00:00:00.000Z", "9999-12-30T22:00:00.999Z", "2024-02-29T23:59:59.999Z"]
+        {
+            assert_eq!(time.parse::<Timestamp>().unwrap().to_string(), time);
+        }
+        for time in
+            ["9999-12-31T23:59:59.999Z", "2023-02-29T00:00:00.000Z", "2023-01-01T24:00:00.000Z"]
+        {
+            assert!(time.parse::<Timestamp>().is_err(), "{time}");
+        }
+        assert!(Timestamp::from_millisecond(-62_167_219_200_001).is_err());
+        assert!(Timestamp::from_millisecond(i64::MAX).is_err());
+    }
+
     proptest! {
+        #[test]
+        fn a_time_is_that_of_a_library(ms in -62_167_219_200_000_i64..253_402_207_200_000) {
+            let time = Timestamp::from_millisecond(ms).unwrap();
+            prop_assert_eq!(time.to_string(), format!("{:.3}", time.0));
+        }
+
         #[test]
         fn print_and_parse_are_inverse(ms in -62_000_000_000_000_i64..253_000_000_000_000) {
             let time = Timestamp::from_millisecond(ms).unwrap();

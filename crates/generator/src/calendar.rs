@@ -1,5 +1,7 @@
 //! Days and times of day, in UTC and in the calendar of ISO 8601, without a table of time zones.
 
+use crate::digits::pair;
+
 /// Milliseconds of a day.
 pub(crate) const DAY: i64 = 86_400_000;
 
@@ -66,8 +68,7 @@ impl Clock {
 
 /// Puts a number below a hundred at a place, in two digits.
 fn put(text: &mut [u8; 26], at: usize, number: u32) {
-    text[at] = b'0' + (number / 10 % 10) as u8;
-    text[at + 1] = b'0' + (number % 10) as u8;
+    text[at..at + 2].copy_from_slice(&pair(number));
 }
 
 #[cfg(test)]

@@ -5,8 +5,6 @@
 //! that it is made of from the [`Stage`] that it is played on: the data files, the agents who recur from
 //! call to call, and buffers that the next call will use again.
 
-use std::fmt::Write as _;
-
 use ringback_event::Field;
 use uuid::Uuid;
 
@@ -14,8 +12,9 @@ use crate::Recipe;
 use crate::archetype::{Answer, Archetype, Channel, Ending, Outcome, Plan};
 use crate::calendar::{self, DAY};
 use crate::chance::{Chance, Purpose};
+use crate::digits;
 use crate::library::{Dialogue, Domain, Formats, Library, Locale, VariableKind};
-use crate::line::{self, Line, NAME, REFERENCE, Values};
+use crate::line::{self, Line, NAME, PADDING, REFERENCE, Values};
 use crate::price::Charge;
 use crate::profile::{IdStyle, KEYS, Key, Presence, Profile};
 use crate::script::{self, Beat, Mark, Paper, Speaker};
@@ -272,6 +271,8 @@ impl Stage {
             }
             _ => draft.unanswered(times),
         };
+        // Nothing is added any more.
+        texts.put(PADDING);
         let Course { times, transfer, bill } = course;
         Call {
             plan,
@@ -429,9 +430,13 @@ impl Draft<'_> {
                     let day = (created + chance.between(*low, *high) * DAY).div_euclid(DAY);
                     let (year, month, day) = calendar::date(day);
                     let spoken = texts.add(|out| formats.date(month, day, out));
-                    // Into memory, which does not fail.
                     let held = texts.add(|out| {
-                        let _ = write!(out, "{year:04}-{month:02}-{day:02}");
+                        digits::push_pair(year / 100, out);
+                        digits::push_pair(year % 100, out);
+                        out.push('-');
+                        digits::push_pair(month, out);
+                        out.push('-');
+                        digits::push_pair(day, out);
                     });
                     (spoken, Scalar::Text(held))
                 }
@@ -440,7 +445,9 @@ impl Draft<'_> {
                     let minute = 15 * chance.between(0, 3);
                     let spoken = texts.add(|out| formats.clock(hour, minute, out));
                     let held = texts.add(|out| {
-                        let _ = write!(out, "{hour:02}:{minute:02}");
+                        digits::push_pair(hour, out);
+                        out.push(':');
+                        digits::push_pair(minute, out);
                     });
                     (spoken, Scalar::Text(held))
                 }
@@ -452,9 +459,7 @@ impl Draft<'_> {
                 }
                 VariableKind::Number(low, high) => {
                     let number = chance.between(*low, *high);
-                    let spoken = texts.add(|out| {
-                        let _ = write!(out, "{number}");
-                    });
+                    let spoken = texts.add(|out| digits::push(number, out));
                     (spoken, Scalar::Json(spoken))
                 }
             };
@@ -544,7 +549,9 @@ impl Draft<'_> {
         let phones = &self.locale.phones;
         let destination = self.texts.add(|out| match chance.below(10) {
             0 => {
-                let _ = write!(out, "sip:desk-{}@voice.example.com", chance.between(100, 999));
+                out.push_str("sip:desk-");
+                digits::push(chance.between(100, 999), out);
+                out.push_str("@voice.example.com");
             }
             1 => out.push_str(["billing", "tier-2", "front-desk"][chance.index(3)]),
             _ => world::phone(phones, &phones.business, chance, out),
@@ -650,21 +657,17 @@ impl Formats {
         let month = usize::try_from(month - 1).ok().and_then(|month| self.months.get(month));
         line::fill(&self.date, out, |slot, out| match slot {
             "month" => out.push_str(month.map_or("", String::as_str)),
-            _ => {
-                let _ = write!(out, "{day}");
-            }
+            _ => digits::push(day, out),
         });
     }
 
     fn clock(&self, hour: i64, minute: i64, out: &mut String) {
         let half = self.halves.get(usize::from(hour >= 12)).map_or("", String::as_str);
-        line::fill(&self.clock, out, |slot, out| {
-            let _ = match slot {
-                "hour24" => write!(out, "{hour}"),
-                "hour12" => write!(out, "{}", (hour + 11) % 12 + 1),
-                "minute" => write!(out, "{minute:02}"),
-                _ => out.write_str(half),
-            };
+        line::fill(&self.clock, out, |slot, out| match slot {
+            "hour24" => digits::push(hour, out),
+            "hour12" => digits::push((hour + 11) % 12 + 1, out),
+            "minute" => digits::push_pair(minute, out),
+            _ => out.push_str(half),
         });
     }
 
@@ -679,14 +682,15 @@ impl Formats {
         let (whole, cents) = (minor / 100, minor % 100);
         line::fill(&self.money, out, |_, out| {
             let from = out.len();
-            let _ = write!(out, "{whole}");
+            digits::push(whole, out);
             let mut at = out.len();
             while at > from + 3 {
                 at -= 3;
                 out.insert_str(at, &self.group_mark);
             }
             if self.minor_digits == 2 {
-                let _ = write!(out, "{}{cents:02}", self.decimal_mark);
+                out.push_str(&self.decimal_mark);
+                digits::push_pair(cents, out);
             }
         });
     }
@@ -695,10 +699,15 @@ impl Formats {
     /// 149.90.
     fn number(&self, minor: i64, out: &mut String) {
         let (whole, cents) = (minor / 100, minor % 100);
-        let _ = match (self.minor_digits, cents) {
-            (0, _) | (_, 0) => write!(out, "{whole}"),
-            (_, cents) if cents % 10 == 0 => write!(out, "{whole}.{}", cents / 10),
-            (_, cents) => write!(out, "{whole}.{cents:02}"),
-        };
+        digits::push(whole, out);
+        if self.minor_digits == 0 || cents == 0 {
+            return;
+        }
+        out.push('.');
+        if cents % 10 == 0 {
+            digits::push(cents / 10, out);
+        } else {
+            digits::push_pair(cents, out);
+        }
     }
 }

@@ -10,6 +10,7 @@ use crate::archetype::{Answer, Channel};
 use crate::calendar::Clock;
 use crate::call::{Blank, Call, Scalar, Turn, Words};
 use crate::chance::Chance;
+use crate::digits::{Decimal, pair};
 use crate::escape::{escape, escape_twice, is_plain};
 use crate::library::Library;
 use crate::price::Charge;
@@ -185,32 +186,18 @@ impl<'a> Writer<'a> {
 
     fn number(&mut self, key: &[u8], number: i64) {
         self.raw(key);
-        let mut digits = [0; 20];
-        let mut at = digits.len();
-        let mut rest = number.unsigned_abs();
-        loop {
-            at -= 1;
-            digits[at] = digit(rest % 10);
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        if number < 0 {
-            self.raw(b"-");
-        }
-        self.raw(&digits[at..]);
+        self.raw(Decimal::new(number).as_bytes());
     }
 
     /// Writes ten-thousandths as a decimal without digits that say nothing.
     fn money(&mut self, key: &[u8], units: i64) {
-        self.raw(key);
-        self.number(b"", units / 10_000);
-        let fraction = (units % 10_000).unsigned_abs();
+        self.number(key, units / 10_000);
+        // Less than ten thousand.
+        let fraction = u32::try_from((units % 10_000).unsigned_abs()).unwrap_or_default();
         if fraction > 0 {
-            let digits = [1_000, 100, 10, 1].map(|place| digit(fraction / place % 10));
+            let ([a, b], [c, d]) = (pair(fraction / 100), pair(fraction % 100));
+            let digits = [b'.', a, b, c, d];
             let end = digits.iter().rposition(|byte| *byte != b'0').map_or(0, |last| last + 1);
-            self.raw(b".");
             self.raw(&digits[..end]);
         }
     }
@@ -311,8 +298,12 @@ impl<'a> Writer<'a> {
             self.raw(b",");
         }
         self.ready(b"\"id\":", &id);
-        self.time(b",\"createdAt\":", customer.created);
-        self.time(b",\"updatedAt\":", customer.updated);
+        // Long before the call: the call's own day is not turned away for it.
+        let mut clock = Clock::new();
+        self.raw(b",\"createdAt\":");
+        self.raw(clock.time(customer.created));
+        self.raw(b",\"updatedAt\":");
+        self.raw(clock.time(customer.updated));
         self.ready(b",\"workspaceId\":", &self.ids.workspace);
         self.blankable(Key::CustomerEmail, b",\"email\":", |it| {
             it.optional_text(b"", customer.email);
@@ -405,6 +396,11 @@ impl<'a> Writer<'a> {
             self.raw(colon);
             let texts = call.values.texts;
             match value {
+                Scalar::Text(text) if text.is_plain => {
+                    self.raw(b"\\\"");
+                    self.raw(texts.get(*text).as_bytes());
+                    self.raw(b"\\\"");
+                }
                 Scalar::Text(text) => self.inner_text(texts.get(*text)),
                 Scalar::Json(json) if json.is_plain => self.raw(texts.get(*json).as_bytes()),
                 Scalar::Json(json) => escape(texts.get(*json).as_bytes(), self.out),
@@ -430,10 +426,10 @@ impl<'a> Writer<'a> {
         let values = self.call.values;
         match turn.words {
             Words::Line(line) if line.is_plain() && self.are_plain => {
-                line.fill(values, turn.by == 1, |piece| out.extend_from_slice(piece.as_bytes()));
+                line.fill(values, turn.by == 1, |piece| piece.append(out));
             }
             Words::Line(line) => {
-                line.fill(values, turn.by == 1, |piece| escape(piece.as_bytes(), out));
+                line.fill(values, turn.by == 1, |piece| escape(piece.as_str().as_bytes(), out));
             }
             Words::Text(text) => escape(text.as_bytes(), out),
         }
@@ -609,9 +605,4 @@ impl<'a> Writer<'a> {
         }
         self.raw(b"]}");
     }
-}
-
-/// Returns the ASCII digit of a number below ten.
-fn digit(number: u64) -> u8 {
-    b'0' + u8::try_from(number).unwrap_or_default()
 }

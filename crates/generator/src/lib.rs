@@ -30,6 +30,7 @@ mod calendar;
 mod call;
 mod chance;
 mod coverage;
+mod digits;
 mod direct;
 mod escape;
 mod library;

@@ -2,13 +2,18 @@
 //!
 //! A slot that is not known is refused when the line is read, so that filling one cannot fail.
 
+use std::ops::Range;
+
 use crate::escape::is_plain;
 use crate::texts::{Text, Texts};
 
 /// A line, ready to be filled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
-    pieces: Vec<Piece>,
+    /// The text outside the slots, and then what makes a short copy quick ([`PADDING`]).
+    text: Box<str>,
+    /// The slots in order, each with where in the text it is.
+    slots: Box<[(usize, usize)]>,
     /// Characters of the text outside the slots.
     characters: usize,
     /// Whether the text outside the slots stands in a JSON string as it is.
@@ -30,11 +35,34 @@ impl Values<'_> {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Piece {
-    Text(String),
-    Slot(usize),
+/// A piece of a line that is filled: a part of a text that has, more often than not, [`PADDING`] after it.
+#[derive(Debug, Clone)]
+pub(crate) struct Piece<'a> {
+    text: &'a str,
+    part: Range<usize>,
 }
+
+impl Piece<'_> {
+    pub(crate) fn as_str(&self) -> &str {
+        self.text.get(self.part.clone()).unwrap_or_default()
+    }
+
+    /// Appends the piece. A short one is copied with as many bytes as the longest short one, which takes
+    /// a few moves and no call, and cut off again.
+    pub(crate) fn append(&self, out: &mut Vec<u8>) {
+        let bytes = &self.text.as_bytes()[self.part.start..];
+        match bytes.first_chunk::<{ PADDING.len() }>() {
+            Some(chunk) if self.part.len() <= chunk.len() => {
+                out.extend_from_slice(chunk);
+                out.truncate(out.len() - (chunk.len() - self.part.len()));
+            }
+            _ => out.extend_from_slice(&bytes[..self.part.len()]),
+        }
+    }
+}
+
+/// What stands after a text so that a short piece at its end is copied as quickly as one before it.
+pub(crate) const PADDING: &str = "                                                                ";
 
 /// A line that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,7 +108,8 @@ impl Line {
         if line.is_empty() || line.contains(['\n', '\r']) {
             return Err(LineError::Form { line: owned() });
         }
-        let mut pieces = Vec::new();
+        let mut text = String::with_capacity(line.len() + PADDING.len());
+        let mut places = Vec::new();
         let mut rest = line;
         while let Some((before, after)) = rest.split_once('{') {
             let (slot, after) =
@@ -88,26 +117,19 @@ impl Line {
             let number = slots.0.iter().position(|known| *known == slot).ok_or_else(|| {
                 LineError::Slot { line: owned(), slot: slot.to_owned(), known: slots.0.join(", ") }
             })?;
-            if !before.is_empty() {
-                pieces.push(Piece::Text(before.to_owned()));
-            }
-            pieces.push(Piece::Slot(number));
+            text.push_str(before);
+            places.push((text.len(), number));
             rest = after;
         }
-        if !rest.is_empty() {
-            pieces.push(Piece::Text(rest.to_owned()));
-        }
-        let of_text = |piece: &Piece| match piece {
-            Piece::Text(text) => text.chars().count(),
-            Piece::Slot(_) => 0,
-        };
-        let characters = pieces.iter().map(of_text).sum();
-        Ok(Self { pieces, characters, is_plain: is_plain(line.as_bytes()) })
+        text.push_str(rest);
+        let (characters, is_plain) = (text.chars().count(), is_plain(text.as_bytes()));
+        text.push_str(PADDING);
+        Ok(Self { text: text.into(), slots: places.into(), characters, is_plain })
     }
 
     /// Tells whether the line has one of some slots.
     pub(crate) fn speaks_of(&self, mut slots: impl FnMut(usize) -> bool) -> bool {
-        self.pieces.iter().any(|piece| matches!(piece, Piece::Slot(number) if slots(*number)))
+        self.slots.iter().any(|(_, number)| slots(*number))
     }
 
     /// Tells whether the line, once it is filled with values that do, stands in a JSON string as it is.
@@ -117,39 +139,45 @@ impl Line {
 
     /// Counts the characters of the line once it is filled with these values.
     pub(crate) fn characters(&self, slots: &[Text]) -> usize {
-        let of_slot = |piece: &Piece| match piece {
-            Piece::Text(_) => 0,
-            Piece::Slot(number) => slots.get(*number).map_or(0, |text| text.characters),
-        };
-        self.characters + self.pieces.iter().map(of_slot).sum::<usize>()
+        let of_slot = |(_, number): &(_, usize)| slots.get(*number).map_or(0, |it| it.characters);
+        self.characters + self.slots.iter().map(of_slot).sum::<usize>()
     }
 
     /// Puts the pieces of the line one after the other, its slots filled; after a hand-over the agent is
     /// the colleague.
-    pub(crate) fn fill(&self, values: Values<'_>, is_handed_over: bool, mut put: impl FnMut(&str)) {
-        for piece in &self.pieces {
-            match piece {
-                Piece::Text(text) => put(text),
-                Piece::Slot(number) => {
-                    let number = match *number {
-                        AGENT if is_handed_over => COLLEAGUE,
-                        number => number,
-                    };
-                    put(values.slots.get(number).map_or("", |text| values.texts.get(*text)));
-                }
+    pub(crate) fn fill(
+        &self,
+        values: Values<'_>,
+        is_handed_over: bool,
+        mut put: impl FnMut(Piece<'_>),
+    ) {
+        let mut from = 0;
+        for (at, number) in &self.slots {
+            put(Piece { text: &self.text, part: from..*at });
+            from = *at;
+            let number = match *number {
+                AGENT if is_handed_over => COLLEAGUE,
+                number => number,
+            };
+            if let Some(value) = values.slots.get(number) {
+                put(Piece { text: values.texts.all(), part: value.range() });
             }
         }
+        put(Piece { text: &self.text, part: from..self.text.len() - PADDING.len() });
     }
 }
 
 /// Fills the slots of a short form, such as `{month} {day}`, in one pass.
 pub(crate) fn fill(form: &str, out: &mut String, mut put: impl FnMut(&str, &mut String)) {
+    // A form is shorter than what a search in a text is quick for.
+    let find = |text: &str, brace| text.bytes().position(|byte| byte == brace);
     let mut rest = form;
-    while let Some((before, after)) = rest.split_once('{') {
-        let (slot, after) = after.split_once('}').unwrap_or((after, ""));
-        out.push_str(before);
-        put(slot, out);
-        rest = after;
+    while let Some(open) = find(rest, b'{') {
+        let slot = &rest[open + 1..];
+        let close = find(slot, b'}').unwrap_or(slot.len());
+        out.push_str(&rest[..open]);
+        put(&slot[..close], out);
+        rest = slot.get(close + 1..).unwrap_or_default();
     }
     out.push_str(rest);
 }
@@ -165,7 +193,9 @@ mod tests {
         let mut texts = Texts::default();
         let slots = ["Zoë", "", "", "", "", "", "A lamp"].map(|value| texts.put(value));
         let mut out = String::new();
-        line.fill(Values { texts: &texts, slots: &slots }, false, |piece| out.push_str(piece));
+        line.fill(Values { texts: &texts, slots: &slots }, false, |piece| {
+            out.push_str(piece.as_str());
+        });
         assert_eq!(out, "A lamp for Zoë.");
         assert_eq!(line.characters(&slots), 15);
     }

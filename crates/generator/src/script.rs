@@ -403,5 +403,5 @@ impl Writer<'_, '_> {
 
 /// Tells whether a line is one of a list's own.
 fn among(line: &Line, list: &[Line]) -> bool {
-    list.iter().any(|other| std::ptr::eq(other, line))
+    list.as_ptr_range().contains(&std::ptr::from_ref(line))
 }

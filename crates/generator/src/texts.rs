@@ -1,5 +1,7 @@
 //! The texts of one call, one after the other in one buffer: none of them is allocated by itself.
 
+use std::ops::Range;
+
 use crate::escape::is_plain;
 
 /// A buffer of texts.
@@ -22,6 +24,11 @@ pub(crate) struct Text {
 impl Text {
     /// The empty text, which every buffer has.
     pub(crate) const EMPTY: Self = Self { from: 0, to: 0, characters: 0, is_plain: true };
+
+    /// Returns where it is.
+    pub(crate) fn range(self) -> Range<usize> {
+        self.from..self.to
+    }
 }
 
 impl Texts {
@@ -42,6 +49,11 @@ impl Texts {
     /// Adds a text.
     pub(crate) fn put(&mut self, text: &str) -> Text {
         self.add(|out| out.push_str(text))
+    }
+
+    /// Returns all texts, one after the other.
+    pub(crate) fn all(&self) -> &str {
+        &self.buffer
     }
 
     /// Returns a text of this buffer.

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::calendar::DAY;
 use crate::chance::{Chance, Purpose};
+use crate::digits;
 use crate::library::{Domain, FakeLocale, Library, Locale, Names, Phones};
 use crate::line;
 use crate::profile::Profile;
@@ -337,7 +338,7 @@ fn handle(given: &str, family: &str, number: u64, out: &mut String) {
     if out.len() == from {
         out.push_str("customer.");
     }
-    let _ = write!(out, "{number}");
+    digits::push(i64::try_from(number).unwrap_or_default(), out);
 }
 
 /// Writes a name of a Latin script in small ASCII letters; others are left out.

@@ -239,7 +239,9 @@ impl Writer<'_> {
             let message = match turn.words {
                 Words::Line(line) => {
                     let mut message = String::new();
-                    line.fill(self.call.values, turn.by == 1, |piece| message.push_str(piece));
+                    line.fill(self.call.values, turn.by == 1, |piece| {
+                        message.push_str(piece.as_str());
+                    });
                     message
                 }
                 Words::Text(text) => text.to_owned(),

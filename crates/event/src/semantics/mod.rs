@@ -7,20 +7,28 @@ mod times;
 
 pub use story::{is_e164, render_transcript};
 
+use crate::conversation::Message;
 use crate::envelope::Event;
 use crate::finding::Finding;
+use crate::inner::{InnerError, JsonText};
 use crate::rule::Rule;
 
 /// Checks every semantic rule, in the order of [`Rule::ALL`].
 pub(crate) fn check(event: &Event) -> Vec<Finding> {
     let mut report = Report(Vec::new());
+    let rows = event.payload.transcripts.rows().iter();
+    let decoded: Vec<Decoded> =
+        rows.map(|row| row.messages.value().map(JsonText::decode)).collect();
     ids::check(event, &mut report);
-    times::check(&event.payload, &mut report);
-    story::check(event, &mut report);
+    times::check(&event.payload, &decoded, &mut report);
+    story::check(event, &decoded, &mut report);
     cost::check(&event.payload, &mut report);
     report.0.sort_by_key(|finding| finding.rule);
     report.0
 }
+
+/// The messages of a transcript, read once for all rules; `None` where there are none.
+type Decoded = Option<Result<Vec<Message>, InnerError>>;
 
 /// Collects what the rules find.
 struct Report(Vec<Finding>);

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::Report;
+use super::{Decoded, Report};
 use crate::conversation::{
     ConversationStatus, ConversationType, EndReason, Message, MessageType, ParticipantRole,
     Payload, TelephonyType,
@@ -11,7 +11,6 @@ use crate::cost::ChargeType;
 use crate::envelope::{Event, EventType};
 use crate::field::Field;
 use crate::finding::show;
-use crate::inner::JsonText;
 use crate::rule::Rule;
 
 /// Tells whether a text is a phone number in E.164: `+`, then up to 15 digits, the first not 0.
@@ -23,18 +22,25 @@ pub fn is_e164(text: &str) -> bool {
 /// Writes messages as `payload.transcript` does: a line `Agent: …` or `Customer: …` for each.
 /// Messages of other kinds (tools, system) are not spoken and have no line.
 pub fn render_transcript<'a>(messages: impl IntoIterator<Item = &'a Message>) -> String {
-    let line = |message: &Message| {
+    let mut transcript = String::new();
+    let mut is_first = true;
+    for message in messages {
         let speaker = match message.message_type {
-            MessageType::Agent => "Agent",
-            MessageType::User => "Customer",
-            MessageType::Other(_) => return None,
+            MessageType::Agent => "Agent: ",
+            MessageType::User => "Customer: ",
+            MessageType::Other(_) => continue,
         };
-        Some(format!("{speaker}: {}", message.message))
-    };
-    messages.into_iter().filter_map(line).collect::<Vec<_>>().join("\n")
+        if !is_first {
+            transcript.push('\n');
+        }
+        is_first = false;
+        transcript.push_str(speaker);
+        transcript.push_str(&message.message);
+    }
+    transcript
 }
 
-pub(super) fn check(event: &Event, report: &mut Report) {
+pub(super) fn check(event: &Event, decoded: &[Decoded], report: &mut Report) {
     let payload = &event.payload;
     unanswered(payload, report);
     status(payload, report);
@@ -47,7 +53,7 @@ pub(super) fn check(event: &Event, report: &mut Report) {
     primary(payload, report);
     transfer(payload, report);
     transcripts(payload, report);
-    turns(payload, report);
+    turns(payload, decoded, report);
 }
 
 fn unanswered(payload: &Payload, report: &mut Report) {
@@ -249,15 +255,16 @@ fn transcripts(payload: &Payload, report: &mut Report) {
     }
 }
 
-fn turns(payload: &Payload, report: &mut Report) {
+fn turns(payload: &Payload, decoded: &[Decoded], report: &mut Report) {
     let rows = payload.transcripts.rows();
-    let decoded = rows.iter().filter_map(|row| row.messages.value().map(JsonText::decode));
-    let Ok(decoded) = decoded.collect::<Result<Vec<_>, _>>() else { return };
-    let mut messages: Vec<Message> = decoded.into_iter().flatten().collect();
+    if decoded.iter().any(|messages| matches!(messages, Some(Err(_)))) {
+        return;
+    }
+    let mut messages: Vec<&Message> = decoded.iter().flatten().flatten().flatten().collect();
     // Stable, so that messages of one instant keep the order of their transcript.
     messages.sort_by_key(|message| message.timestamp);
 
-    let expected = render_transcript(&messages);
+    let expected = render_transcript(messages);
     let found = match &payload.transcript {
         Field::Absent => return,
         transcript => transcript.text().unwrap_or_default(),

@@ -1,6 +1,6 @@
 //! Times are in order, and what belongs to the call happens during it.
 
-use super::Report;
+use super::{Decoded, Report};
 use crate::conversation::Payload;
 use crate::field::Field;
 use crate::rule::Rule;
@@ -8,7 +8,7 @@ use crate::timestamp::Timestamp;
 
 type Time = Field<Timestamp>;
 
-pub(super) fn check(payload: &Payload, report: &mut Report) {
+pub(super) fn check(payload: &Payload, decoded: &[Decoded], report: &mut Report) {
     let call = [
         ("createdAt", &payload.created_at),
         ("callStartTime", &payload.call_start_time),
@@ -25,7 +25,7 @@ pub(super) fn check(payload: &Payload, report: &mut Report) {
                     Rule::TimeWithin,
                     payload,
                     format!("{pointer}/{key}"),
-                    None,
+                    || None,
                     time,
                     report,
                 );
@@ -34,7 +34,7 @@ pub(super) fn check(payload: &Payload, report: &mut Report) {
     }
     rows(payload, report);
     only_user(payload, report);
-    messages(payload, report);
+    messages(payload, decoded, report);
 }
 
 /// Named times that must be in order.
@@ -107,8 +107,8 @@ fn in_order(rule: Rule, pointer: &str, times: &[(&str, &Time)], report: &mut Rep
 fn within_call(
     rule: Rule,
     payload: &Payload,
-    pointer: String,
-    inner_pointer: Option<String>,
+    pointer: impl Into<String>,
+    inner_pointer: impl FnOnce() -> Option<String>,
     time: &Time,
     report: &mut Report,
 ) {
@@ -120,7 +120,7 @@ fn within_call(
     if !(start..=end).contains(&time) {
         report.add(rule, pointer, time.to_string(), format!("a time from {start} to {end}"));
         if let Some(finding) = report.0.last_mut() {
-            finding.inner_pointer = inner_pointer;
+            finding.inner_pointer = inner_pointer();
         }
     }
 }
@@ -167,15 +167,13 @@ fn only_user(payload: &Payload, report: &mut Report) {
     }
 }
 
-fn messages(payload: &Payload, report: &mut Report) {
-    for (index, row) in payload.transcripts.rows().iter().enumerate() {
-        let Some(Ok(messages)) = row.messages.value().map(crate::JsonText::decode) else {
-            continue;
-        };
+fn messages(payload: &Payload, decoded: &[Decoded], report: &mut Report) {
+    for (index, messages) in decoded.iter().enumerate() {
+        let Some(Ok(messages)) = messages else { continue };
         let pointer = format!("/payload/transcripts/{index}/messages");
         let mut last: Option<Timestamp> = None;
         for (at, message) in messages.iter().enumerate() {
-            let inner = format!("/{at}/timestamp");
+            let inner = || Some(format!("/{at}/timestamp"));
             let time = message.timestamp;
             if let Some(last) = last
                 && time < last
@@ -187,12 +185,12 @@ fn messages(payload: &Payload, report: &mut Report) {
                     format!("a time not before the last message's {last}"),
                 );
                 if let Some(finding) = report.0.last_mut() {
-                    finding.inner_pointer = Some(inner.clone());
+                    finding.inner_pointer = inner();
                 }
             }
             last = Some(time);
             let time = Field::Value(time);
-            within_call(Rule::TimeMessage, payload, pointer.clone(), Some(inner), &time, report);
+            within_call(Rule::TimeMessage, payload, &pointer, inner, &time, report);
         }
     }
 }
