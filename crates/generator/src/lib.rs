@@ -28,6 +28,7 @@ mod analysis;
 mod archetype;
 mod calendar;
 mod call;
+mod cast;
 mod chance;
 mod coverage;
 mod digits;
@@ -37,6 +38,7 @@ mod library;
 mod like;
 mod line;
 mod mutation;
+mod population;
 mod price;
 mod profile;
 mod script;
@@ -47,21 +49,23 @@ mod written;
 
 use std::sync::Arc;
 
-use ringback_event::{Event, Timestamp};
+use ringback_event::{EXAMPLE, Event, Timestamp};
 
 pub use analysis::{Analysis, Generation, GenerationError, analysis};
 pub use archetype::{Archetype, ArchetypeError};
-pub use coverage::Coverage;
+pub use cast::{Kind, kind};
+pub use coverage::{Coverage, Missing};
 pub use mutation::{
     ApplyError, Effect, Mutation, MutationError, Reaction, apply, apply_all, mutations, table,
 };
+pub use population::{Population, PopulationError};
 pub use profile::{IdStyle, Profile, ProfileError};
 
 use call::Stage;
 use chance::{Chance, Purpose};
 
 /// The version of what a seed means. It changes whenever the same seed would give other bytes.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// What events are made from.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,13 +83,15 @@ pub struct Recipe {
     pub epoch: Option<Timestamp>,
     /// What the events are like as a whole.
     pub profile: Arc<Profile>,
+    /// The customers; `None` for people who are made up.
+    pub population: Option<Arc<Population>>,
 }
 
 impl Recipe {
     /// Makes the recipe of a realistic mix, whose identity is the seed.
     pub fn new(seed: u64) -> Self {
         let profile = Arc::new(Profile::default());
-        Self { seed, identity: seed, archetype: None, epoch: None, profile }
+        Self { seed, identity: seed, archetype: None, epoch: None, profile, population: None }
     }
 }
 
@@ -124,6 +130,9 @@ impl Generator {
 
     /// Makes one event.
     pub fn event(&mut self, index: u64) -> Event {
+        if self.stage.recipe().archetype == Some(Archetype::Example) {
+            return example();
+        }
         let identity = self.identity(index);
         written::event(&self.stage.play(index), identity)
     }
@@ -131,6 +140,9 @@ impl Generator {
     /// Appends one event to a buffer as compact JSON, without a line feed at its end. Nothing is
     /// allocated once the buffers are large enough and each agent has been met.
     pub fn write(&mut self, index: u64, out: &mut Vec<u8>) {
+        if self.stage.recipe().archetype == Some(Archetype::Example) {
+            return out.extend_from_slice(EXAMPLE);
+        }
         let identity = self.identity(index);
         direct::write(&self.stage.play(index), identity, out);
     }
@@ -138,6 +150,11 @@ impl Generator {
     fn identity(&self, index: u64) -> Chance {
         Chance::new(self.stage.recipe().identity, Purpose::Identity, index)
     }
+}
+
+/// Returns the documented example.
+fn example() -> Event {
+    serde_json::from_slice(EXAMPLE).unwrap_or_else(|error| unreachable!("the example: {error}"))
 }
 
 /// Returns the names of the languages that people speak, such as `en`.
