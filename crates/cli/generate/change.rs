@@ -118,7 +118,7 @@ fn assignment(text: &str) -> Result<(Place, String), String> {
             }
         }
     }
-    Err(wrong.map_or_else(|| FORM.to_owned(), |error| format!("{error}; {FORM}")))
+    Err(wrong.unwrap_or_else(|| FORM.to_owned()))
 }
 
 impl Place {
@@ -136,10 +136,32 @@ impl Place {
             .map(|node| node.location().to_json_pointer())
             .collect();
         if found.is_empty() {
-            return Err(format!("cannot apply `{text}`: `{path}` leads to nothing in the event"));
+            let near = near(&event, &path.to_string());
+            return Err(format!("cannot apply `{text}`: it leads to nothing in the event{near}"));
         }
         Ok(found)
     }
+}
+
+/// Names the key of the event that is nearest to the last name of a path.
+fn near(event: &Value, path: &str) -> String {
+    fn collect<'a>(value: &'a Value, out: &mut Vec<&'a str>) {
+        match value {
+            Value::Object(keys) => keys.iter().for_each(|(key, value)| {
+                out.push(key);
+                collect(value, out);
+            }),
+            Value::Array(items) => items.iter().for_each(|item| collect(item, out)),
+            _ => {}
+        }
+    }
+    let is_name = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let name = path.split(|letter| !is_name(letter)).rfind(|name| !name.is_empty());
+    let mut keys = Vec::new();
+    collect(event, &mut keys);
+    let distance = |key: &&&str| strsim::damerau_levenshtein(key, name.unwrap_or_default());
+    let near = keys.iter().min_by_key(distance).filter(|key| Some(**key) != name);
+    near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
 }
 
 impl FromStr for Override {
@@ -251,27 +273,27 @@ mod tests {
 
     #[test]
     fn a_place_is_a_pointer_or_a_path_and_a_value_json_or_a_text() {
-        insta::assert_snapshot!(changed(&["/a/b.c=2"], &[], &[]), @"");
-        insta::assert_snapshot!(changed(&["$.a['b.c']=two=2"], &[], &[]), @"");
-        insta::assert_snapshot!(changed(&[r#"$.a.d="1""#, "$.list[1].id=1e400"], &[], &[]), @"");
-        insta::assert_snapshot!(changed(&["$.list[?@.id==2].id=3"], &[], &[]), @"");
-        insta::assert_snapshot!(changed(&["$..id=null"], &["$.a.e=[]", "/list/-={}"], &["/a/d"]), @"");
-        insta::assert_snapshot!(changed(&[], &[], &["$.list[*]", "$.a"]), @"");
+        insta::assert_snapshot!(changed(&["/a/b.c=2"], &[], &[]), @r#"{"a":{"b.c":2,"d":"x"},"list":[{"id":1},{"id":2}]}"#);
+        insta::assert_snapshot!(changed(&["$.a['b.c']=two=2"], &[], &[]), @r#"{"a":{"b.c":"two=2","d":"x"},"list":[{"id":1},{"id":2}]}"#);
+        insta::assert_snapshot!(changed(&[r#"$.a.d="1""#, "$.list[1].id=1e400"], &[], &[]), @r#"{"a":{"b.c":1,"d":"1"},"list":[{"id":1},{"id":1e400}]}"#);
+        insta::assert_snapshot!(changed(&["$.list[?@.id==2].id=3"], &[], &[]), @r#"{"a":{"b.c":1,"d":"x"},"list":[{"id":1},{"id":3}]}"#);
+        insta::assert_snapshot!(changed(&["$..id=null"], &["$.a.e=[]", "/list/-={}"], &["/a/d"]), @r#"{"a":{"b.c":1,"e":[]},"list":[{"id":null},{"id":null},{}]}"#);
+        insta::assert_snapshot!(changed(&[], &[], &["$.list[*]", "$.a"]), @r#"{"list":[]}"#);
     }
 
     #[test]
     fn a_place_that_there_is_not_is_refused_with_what_is_near() {
-        insta::assert_snapshot!(changed(&["/a/dd=1"], &[], &[]), @"");
-        insta::assert_snapshot!(changed(&["/lst/0=1"], &[], &[]), @"");
-        insta::assert_snapshot!(changed(&["/list/2/id=1"], &[], &[]), @"");
-        insta::assert_snapshot!(changed(&["$.list[*].idd=1"], &[], &[]), @"");
-        insta::assert_snapshot!(changed(&["$.list[=1"], &[], &[]), @"");
-        insta::assert_snapshot!(changed(&["a.d=1"], &[], &[]), @"");
-        insta::assert_snapshot!(changed(&["/a"], &[], &[]), @"");
-        insta::assert_snapshot!(changed(&[], &["/a/d=1"], &[]), @"");
-        insta::assert_snapshot!(changed(&[], &["/a/d/e=1"], &[]), @"");
-        insta::assert_snapshot!(changed(&[], &["/list/x=1"], &[]), @"");
-        insta::assert_snapshot!(changed(&[], &["$.list[*].x=1"], &[]), @"");
-        insta::assert_snapshot!(changed(&[], &[], &["$"]), @"");
+        insta::assert_snapshot!(changed(&["/a/dd=1"], &[], &[]), @"cannot apply `--override /a/dd=1`: `/a` has no `dd`; did you mean `d`? It has b.c, d");
+        insta::assert_snapshot!(changed(&["/lst/0=1"], &[], &[]), @"cannot apply `--override /lst/0=1`: the event has no `lst`; did you mean `list`? It has a, list");
+        insta::assert_snapshot!(changed(&["/list/2/id=1"], &[], &[]), @"cannot apply `--override /list/2/id=1`: `/list` has no `2`; it is a list of 2");
+        insta::assert_snapshot!(changed(&["$.list[*].idd=1"], &[], &[]), @"cannot apply `$.list[*].idd=1`: it leads to nothing in the event; did you mean `id`?");
+        insta::assert_snapshot!(changed(&["$.list[=1"], &[], &[]), @"`$.list[` is no JSONPath: parser error at column 7");
+        insta::assert_snapshot!(changed(&["a.d=1"], &[], &[]), @"`a.d` is no place; write a JSON Pointer such as /payload/customer/name or a JSONPath such as $.payload.customer.name");
+        insta::assert_snapshot!(changed(&["/a"], &[], &[]), @"write PLACE=VALUE, such as /payload/endReason=user_busy or $.payload.customer.priority=1");
+        insta::assert_snapshot!(changed(&[], &["/a/d=1"], &[]), @"cannot apply `--add /a/d=1`: the value at `/a` is not an object without `d`; replace that instead");
+        insta::assert_snapshot!(changed(&[], &["/a/d/e=1"], &[]), @"cannot apply `--add /a/d/e=1`: the value at `/a/d` is not an object or a list");
+        insta::assert_snapshot!(changed(&[], &["/list/x=1"], &[]), @"cannot apply `--add /list/x=1`: the value at `/list` is not an object; a list takes one more after `-`");
+        insta::assert_snapshot!(changed(&[], &["$.list[*].x=1"], &[]), @"name one place to add to, without wildcards and filters");
+        insta::assert_snapshot!(changed(&[], &[], &["$"]), @"the whole event cannot be removed");
     }
 }

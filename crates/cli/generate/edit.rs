@@ -9,6 +9,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::Command;
 
+use ringback_report::terminal::count;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -91,13 +92,16 @@ fn read(text: &str, expected: usize, is_one: bool) -> Result<Vec<String>, String
         let why = why.rsplit_once(" at line ").map_or(why.as_str(), |(why, _)| why);
         format!("line {line}, column {column}: {why}")
     };
+    if text.trim().is_empty() {
+        return Err("it is empty".to_owned());
+    }
     if is_one {
         let event: &RawValue = serde_json::from_str(text).map_err(problem)?;
         return Ok(vec![compact(event.get())]);
     }
     let events: Vec<&RawValue> = serde_json::from_str(text).map_err(problem)?;
     if events.len() != expected {
-        return Err(format!("it holds {} events in place of {expected}", events.len()));
+        return Err(format!("it holds {} in place of {expected}", count(events.len(), "event")));
     }
     Ok(events.iter().map(|event| compact(event.get())).collect())
 }
@@ -176,8 +180,8 @@ mod tests {
 
     #[test]
     fn a_mistake_is_told_with_its_place() {
-        insta::assert_snapshot!(read("{\n  \"a\": 1,\n}", 1, true).unwrap_err(), @"");
-        insta::assert_snapshot!(read("[{}]", 2, false).unwrap_err(), @"");
-        insta::assert_snapshot!(read("", 1, true).unwrap_err(), @"");
+        insta::assert_snapshot!(read("{\n  \"a\": 1,\n}", 1, true).unwrap_err(), @"line 3, column 1: key must be a string");
+        insta::assert_snapshot!(read("[{}]", 2, false).unwrap_err(), @"it holds 1 event in place of 2");
+        insta::assert_snapshot!(read("", 1, true).unwrap_err(), @"it is empty");
     }
 }

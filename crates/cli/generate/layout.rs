@@ -170,9 +170,7 @@ impl Layout<'_> {
             Format::Jsonl if made.bytes.is_empty() => {
                 "is empty, which an empty line would not show"
             }
-            Format::Json | Format::Pretty
-                if serde_json::from_slice::<IgnoredAny>(made.bytes).is_err() =>
-            {
+            Format::Json | Format::Pretty if !is_json(made.bytes) => {
                 "is not JSON, and neither would the array be"
             }
             _ => return Ok(()),
@@ -180,6 +178,12 @@ impl Layout<'_> {
         Err(CliError::usage(format!("event {} {why}", made.index))
             .hint("--format folder, http and curl hold any bytes"))
     }
+}
+
+/// Tells whether bytes are one JSON text; of strings that are passed over the parser does not look at the
+/// encoding.
+fn is_json(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok())
 }
 
 /// Lays an event out for people; what cannot be laid out is shown as it is.

@@ -77,6 +77,6 @@ mod tests {
     #[test]
     fn a_line_says_the_share_the_rate_and_what_is_left() {
         let line = line(2_500, 10_000, Duration::from_millis(500));
-        insta::assert_snapshot!(line, @"");
+        insta::assert_snapshot!(line, @"2500 of 10000 calls (25 %), 5000/s, 1.50 s left");
     }
 }

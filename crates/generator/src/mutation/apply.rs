@@ -220,7 +220,7 @@ impl Job<'_> {
         let is_name =
             |child: &Place| child.key.as_deref().map(locate::decoded).as_deref() == Some(name);
         if locate::children(text, place).any(|child| is_name(&child)) {
-            return Err(self.wrong(format!("without a `{name}`, which can be replaced")));
+            return Err(self.wrong(format!("an object without `{name}`; replace that instead")));
         }
         let open = value.strip_suffix(close).unwrap_or(value);
         let comma = if locate::children(text, place).next().is_some() { "," } else { "" };
