@@ -18,7 +18,7 @@ use clap::{Args, ValueEnum};
 use ringback_event::{Event, Timestamp};
 use ringback_generator::{
     Archetype, Coverage, Generation, Mutation, Population, Profile, Recipe, domains, locales,
-    mutations,
+    models, mutations, optional_keys,
 };
 use sha2::{Digest as _, Sha256};
 use url::Url;
@@ -111,6 +111,10 @@ enum List {
     Locales,
     /// What calls are about
     Domains,
+    /// The speech and language models of the price table
+    Models,
+    /// The keys that a profile may leave out or make null
+    Keys,
 }
 
 /// Which events.
@@ -218,32 +222,27 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<Exit, CliError> {
 }
 
 fn list(what: List, out: &mut impl Write) -> Result<(), CliError> {
-    match what {
-        List::Archetypes => {
-            for archetype in Archetype::ALL.iter().chain(&[Archetype::Example]) {
-                writeln!(out, "{archetype:24} {}", archetype.statement()).map_err(unwritten)?;
-            }
-        }
-        List::Mutations => {
-            for mutation in mutations() {
-                writeln!(out, "{mutation:28} {}", mutation.statement).map_err(unwritten)?;
-            }
-        }
-        List::Profiles => {
-            for (name, description) in Profile::shipped_with_descriptions() {
-                writeln!(out, "{name:24} {description}").map_err(unwritten)?;
-            }
-        }
-        List::Locales => {
-            for name in locales() {
-                writeln!(out, "{name}").map_err(unwritten)?;
-            }
-        }
-        List::Domains => {
-            for name in domains() {
-                writeln!(out, "{name}").map_err(unwritten)?;
-            }
-        }
+    let names = |names: &mut dyn Iterator<Item = &'static str>| names.map(str::to_owned).collect();
+    let lines: Vec<String> = match what {
+        List::Archetypes => Archetype::ALL
+            .iter()
+            .chain(&[Archetype::Example])
+            .map(|archetype| format!("{archetype:24} {}", archetype.statement()))
+            .collect(),
+        List::Mutations => mutations()
+            .iter()
+            .map(|mutation| format!("{mutation:28} {}", mutation.statement))
+            .collect(),
+        List::Profiles => Profile::shipped_with_descriptions()
+            .map(|(name, description)| format!("{name:24} {description}"))
+            .collect(),
+        List::Locales => names(&mut locales()),
+        List::Domains => names(&mut domains()),
+        List::Models => models().map(|(kind, model)| format!("{kind:8} {model}")).collect(),
+        List::Keys => optional_keys().map(|(name, at)| format!("{name:24} {at}")).collect(),
+    };
+    for line in lines {
+        writeln!(out, "{line}").map_err(unwritten)?;
     }
     Ok(())
 }

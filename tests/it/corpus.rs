@@ -114,6 +114,91 @@ fn a_folder_holds_a_file_for_each_event_and_the_same_command_goes_on_where_it_wa
 }
 
 #[test]
+fn parts_one_after_the_other_are_the_whole() {
+    let folder = Folder::new();
+    let args =
+        ["generate", "-c", "400", "--seed", "42", "--profile", "campaign", "--event", "pair"];
+    let whole = folder.run(&args).expect(0).stdout;
+    for parts in [3, 7] {
+        let part = |number: u64| {
+            let shard = format!("{number}/{parts}");
+            folder.run(&[&args[..], &["--shard", &shard]].concat()).expect(0).stdout
+        };
+        assert!((1..=parts).map(part).collect::<String>() == whole);
+    }
+    // A part is known again by its own manifest.
+    let shard = ["--shard", "2/3", "-o", "b.jsonl"];
+    folder.run(&[&args[..], &shard].concat()).expect(0);
+    let manifest = manifest(&folder, "b.jsonl.manifest.json");
+    assert_eq!(manifest["calls"], serde_json::json!([133, 266]));
+    assert_eq!(manifest["order"]["count"], 400);
+    folder.run(&["generate", "--verify", "b.jsonl.manifest.json"]).expect(0);
+}
+
+#[test]
+fn a_corpus_like_captured_events_is_made_again_from_its_manifest_alone() {
+    let folder = Folder::new();
+    let text = "[archetypes]\nweb-chat = 1\ninbound = 2\n[lengths]\nmedian_seconds = 77.7777\n\
+                sigma = 0.4321\n[presence]\ncustomer-email = { null = 0.3 }\n";
+    folder.write("own.toml", text);
+    let profile = ["--profile", "./own.toml"];
+    folder.run(&[&["generate", "-c", "60", "-o", "a.jsonl"], &profile[..]].concat()).expect(0);
+    fs::remove_file(folder.path("own.toml")).unwrap();
+    folder.run(&["generate", "--verify", "a.jsonl.manifest.json"]).expect(0);
+    folder.run(&["generate", "-c", "60", "--like", "a.jsonl", "-o", "b.jsonl"]).expect(0);
+    folder.run(&["generate", "--verify", "b.jsonl.manifest.json"]).expect(0);
+    let changes = ["--override", "$.payload.customer=null", "--add", "/payload/x=1"];
+    let changes =
+        [&changes[..], &["--remove", "/payload/flowId", "--mutate", "unknown-keys"]].concat();
+    folder.run(&[&["generate", "-c", "5", "-o", "c.jsonl"], &changes[..]].concat()).expect(0);
+    folder.run(&["generate", "--verify", "c.jsonl.manifest.json"]).expect(0);
+    let line = folder.read("c.jsonl").lines().next().unwrap().to_owned();
+    let event: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(event.pointer("/payload/customer"), Some(&Value::Null));
+    assert_eq!(event.pointer("/payload/x"), Some(&Value::from(1)));
+    assert_eq!(event.pointer("/payload/flowId"), None);
+    assert!(line.contains("xAddedTomorrow"));
+}
+
+#[test]
+fn whatever_there_is_to_choose_from_is_listed() {
+    let folder = Folder::new();
+    for (what, name) in [
+        ("archetypes", "inbound-flow "),
+        ("mutations", "lone-surrogate "),
+        ("profiles", "campaign "),
+        ("locales", "ja"),
+        ("domains", "healthcare"),
+        ("models", "llm      openai/gpt-4o"),
+        ("keys", "customer-email           /payload/customer/email"),
+    ] {
+        let list = folder.run(&["generate", "--list", what]).expect(0).stdout;
+        assert!(list.lines().any(|line| line.starts_with(name)), "{what}: {list}");
+    }
+}
+
+#[test]
+fn coverage_says_what_was_exercised_and_what_was_not() {
+    let folder = Folder::new();
+    let args = ["generate", "-c", "30", "--archetype", "user-hangup", "--coverage"];
+    let said = folder.run(&[&args[..], &["--mutate", "null-transcript"]].concat()).expect(0).stdout;
+    let has = |line: &str| {
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.lines().any(|known| words(known) == line), "{line}: {said}");
+    };
+    has("events 30, not JSON 0");
+    has("/payload/transcript 0 0 30 0");
+    has("/payload/endReason user_hangup 30");
+    has("user-hangup 30");
+    has("null-transcript 30");
+    let lacking = said.split("not exercised").nth(1).unwrap();
+    for thing in ["/payload/endReason agent_hangup", "web-chat", "lone-surrogate"] {
+        assert!(lacking.lines().any(|line| line.trim() == thing), "{thing}: {lacking}");
+    }
+    assert!(!lacking.contains("    null-transcript"), "{lacking}");
+}
+
+#[test]
 fn bodies_that_are_no_text_go_through_or_are_refused() {
     let folder = Folder::new();
     let made = |args: &[&str]| folder.run(&[&["generate", "--archetype", "busy"], args].concat());

@@ -167,6 +167,17 @@ pub fn domains() -> impl Iterator<Item = &'static str> {
     profile::names("domains").into_iter()
 }
 
+/// Returns the models of the price table: what they are for (`llm`, `tts` or `stt`) and their name.
+pub fn models() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let of = |table| profile::names(table).into_iter().map(move |model| (table, model));
+    ["llm", "tts", "stt"].into_iter().flat_map(of)
+}
+
+/// Returns the keys that a profile may leave out or make null: their name there and their JSON Pointer.
+pub fn optional_keys() -> impl Iterator<Item = (&'static str, &'static str)> {
+    profile::names("presence").into_iter().zip(profile::pointers())
+}
+
 /// Returns the name that is nearest to one that is not known.
 fn nearest<'a>(name: &str, known: &[&'a str]) -> &'a str {
     // What was typed is more often a part of a name than a slip in one.

@@ -304,7 +304,7 @@ impl<'a> Customer<'a> {
             phone: &texts[phone_start..],
             identifier: &texts[identifier],
             priority: if chance.permille(700) { 5 } else { chance.between(0, 9) },
-            do_not_disturb: number % CUSTOMERS % DO_NOT_DISTURB == 0,
+            do_not_disturb: (number % CUSTOMERS).is_multiple_of(DO_NOT_DISTURB),
             metadata: Metadata::draw(&mut chance),
             created,
             updated: created + chance.between(0, world.epoch - created),
