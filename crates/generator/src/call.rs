@@ -261,10 +261,9 @@ impl Stage {
             }
         }
         if plan.has_campaign {
-            let number = draft.texts.add(|out| {
-                // Into memory, which does not fail.
-                let _ = write!(out, "{attempt}");
-            });
+            let number = draft
+                .texts
+                .add(|out| digits::push(i64::try_from(attempt).unwrap_or(i64::MAX), out));
             variables.push(("attempt", Scalar::Json(number)));
         }
 
