@@ -26,6 +26,11 @@ impl CliError {
         Self { exit: Exit::Environment, ..Self::usage(message) }
     }
 
+    /// A signal has ended the work.
+    pub(crate) fn interrupted(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Interrupted, ..Self::usage(message) }
+    }
+
     /// Adds why.
     pub(crate) fn because(self, source: impl Into<Box<dyn Error>>) -> Self {
         Self { source: Some(source.into()), ..self }

@@ -1,27 +1,42 @@
 //! `ringback generate`: makes events up.
 
+mod change;
+mod corpus;
+mod edit;
+mod file;
+mod layout;
+mod manifest;
+mod progress;
+
 use std::fs;
-use std::io::Write;
-use std::num::NonZeroU64;
-use std::ops::Range;
+use std::io::{IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, ValueEnum};
 use ringback_event::{Event, Timestamp};
 use ringback_generator::{
-    Archetype, Coverage, Effect, Generation, Generator, Mutation, Profile, Recipe, analysis,
-    apply_all, domains, locales, mutations,
+    Archetype, Coverage, Generation, Mutation, Population, Profile, Recipe, domains, locales,
+    models, mutations, optional_keys,
 };
+use sha2::{Digest as _, Sha256};
+use url::Url;
 
+use self::change::{Addition, Changes, Override, Removal};
+use self::corpus::{Corpus, Named, Shard, Which};
+use self::file::{Job, hex};
+use self::layout::{Format, is_zstd};
+use crate::address::parse_url;
 use crate::error::{CliError, unwritten};
 use crate::exit::Exit;
 use crate::output;
+use crate::signals::{Signals, block_on};
 
-/// Make events up, on standard output
+/// Make events up, on standard output or as files
 ///
-/// The same seed gives the same bytes, on any machine; `send` with that seed sends them.
+/// The same seed gives the same bytes, on any machine; `send` with that seed sends them. A file is
+/// there when it is whole and not before, with a manifest beside it.
 #[derive(Debug, Args)]
 pub(crate) struct GenerateArgs {
     /// How many calls
@@ -38,31 +53,51 @@ pub(crate) struct GenerateArgs {
     /// Break or stretch each event: one of `--list mutations`, or EFFECT:POINTER (repeatable)
     #[arg(long = "mutate", value_name = "NAME")]
     mutations: Vec<Mutation>,
-    /// Replace a value: POINTER=JSON, or POINTER=TEXT where it is not JSON (repeatable)
-    #[arg(long = "override", value_name = "POINTER=VALUE")]
+    /// Replace what is at a JSON Pointer or JSONPath: JSON, or a text where it is not JSON (repeatable)
+    #[arg(long = "override", value_name = "PLACE=VALUE")]
     overrides: Vec<Override>,
-    /// Add a key, given with its place: POINTER=JSON or POINTER=TEXT (repeatable)
-    #[arg(long = "add", value_name = "POINTER=VALUE")]
+    /// Add a key, given with its place, or an element to a list after `-` (repeatable)
+    #[arg(long = "add", value_name = "PLACE=VALUE")]
     additions: Vec<Addition>,
-    /// Leave a key out (repeatable)
-    #[arg(long = "remove", value_name = "POINTER")]
-    removals: Vec<String>,
+    /// Leave out what is at a place (repeatable)
+    #[arg(long = "remove", value_name = "PLACE")]
+    removals: Vec<Removal>,
+    /// Open the events in your editor (VISUAL or EDITOR) first; mutations come after
+    #[arg(long)]
+    edit: bool,
     /// Make the I-th of N parts only; the parts one after the other are the whole
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
-    /// How to write them
-    #[arg(long, value_enum, default_value = "jsonl")]
-    format: Format,
+    /// Write to a file or a folder, and a manifest beside or into it
+    #[arg(short, long, value_name = "PATH")]
+    output: Option<PathBuf>,
+    /// How to write them; read off the name that --output gives (.json, .http, .sh, a folder), or jsonl
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Pack with zstd; a name that ends in .zst says so too
+    #[arg(long)]
+    zstd: bool,
+    /// Where the requests of `http` and `curl` go to
+    #[arg(long, value_name = "URL", value_parser = parse_url, default_value = DEFAULT_URL)]
+    url: Url,
+    /// Say nothing and show no progress
+    #[arg(short, long)]
+    quiet: bool,
     /// Print what there is to choose from instead, one a line
     #[arg(long, value_enum, value_name = "WHAT")]
     list: Option<List>,
     /// Print what the events exercise instead, and what they do not
-    #[arg(long)]
+    #[arg(long, conflicts_with = "output")]
     coverage: bool,
     /// Print the profile instead, as TOML to start from
     #[arg(long)]
     print_profile: bool,
+    /// Compare a corpus with its manifest instead, and with its events made again
+    #[arg(long, value_name = "MANIFEST", conflicts_with_all = ["output", "coverage", "list", "edit"])]
+    verify: Option<PathBuf>,
 }
+
+const DEFAULT_URL: &str = "http://127.0.0.1:3000/";
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum List {
@@ -76,16 +111,10 @@ enum List {
     Locales,
     /// What calls are about
     Domains,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Which {
-    /// conversation.completed
-    Completed,
-    /// conversation.analysisCompleted, for the calls that have one
-    Analysis,
-    /// Both, one after the other
-    Pair,
+    /// The speech and language models of the price table
+    Models,
+    /// The keys that a profile may leave out or make null
+    Keys,
 }
 
 /// Which events.
@@ -106,6 +135,9 @@ pub(crate) struct EventArgs {
     /// Make the mix like the events of this file (JSON Lines or JSON); keeps nothing of them but counts
     #[arg(long, value_name = "FILE", value_parser = learnt)]
     like: Option<Arc<Profile>>,
+    /// The customers, one JSON object a line, in place of people who are made up
+    #[arg(long, value_name = "FILE", value_parser = population)]
+    population: Option<Named>,
     /// Midnight before the first call, such as 2025-01-06T00:00:00.000Z; drawn by the seed otherwise
     #[arg(long, value_name = "TIME")]
     epoch: Option<Timestamp>,
@@ -119,6 +151,7 @@ impl EventArgs {
             identity: self.identity.unwrap_or(self.seed),
             archetype: self.archetype,
             epoch: self.epoch,
+            population: self.population.as_ref().map(|it| Arc::clone(&it.population)),
             profile: self.profile.clone().or_else(|| self.like.clone()).unwrap_or(default.profile),
             ..default
         }
@@ -136,6 +169,15 @@ fn profile(name: &str) -> Result<Arc<Profile>, String> {
         Profile::named(name)
     };
     profile.map(Arc::new).map_err(|error| error.to_string())
+}
+
+/// Reads the customers of a file.
+fn population(file: &str) -> Result<Named, String> {
+    let text =
+        fs::read_to_string(file).map_err(|error| format!("cannot read `{file}`: {error}"))?;
+    let population = Population::parse(&text).map_err(|error| format!("`{file}`, {error}"))?;
+    let sha256 = hex(Sha256::new_with_prefix(text));
+    Ok(Named { population: Arc::new(population), sha256 })
 }
 
 /// Learns a profile from a file of events.
@@ -157,221 +199,126 @@ fn read_events(path: &Path) -> Result<Vec<Event>, Box<dyn std::error::Error>> {
     Ok(stream.collect::<Result<_, _>>()?)
 }
 
-#[derive(Debug, Clone)]
-struct Override(Mutation);
-
-#[derive(Debug, Clone)]
-struct Addition(Mutation);
-
-/// Splits POINTER=VALUE; a value that is not JSON is a text.
-fn assignment(text: &str) -> Result<(&str, String), String> {
-    let (pointer, value) = text
-        .split_once('=')
-        .filter(|(pointer, _)| pointer.starts_with('/'))
-        .ok_or("write POINTER=VALUE, such as /payload/endReason=user_busy")?;
-    match serde_json::from_str::<serde_json::Value>(value) {
-        Ok(_) => Ok((pointer, value.to_owned())),
-        Err(_) => Ok((pointer, serde_json::Value::from(value).to_string())),
-    }
-}
-
-impl FromStr for Override {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (pointer, value) = assignment(text)?;
-        Ok(Self(Mutation::by_hand(format!("--override {text}"), pointer, Effect::Raw(value))))
-    }
-}
-
-impl FromStr for Addition {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (pointer, value) = assignment(text)?;
-        let (parent, key) = pointer.rsplit_once('/').unwrap_or(("", pointer));
-        let key = key.replace("~1", "/").replace("~0", "~");
-        let effect = Effect::Key(key, value);
-        Ok(Self(Mutation::by_hand(format!("--add {text}"), parent, effect)))
-    }
-}
-
-/// The I-th of N parts.
-#[derive(Debug, Clone, Copy)]
-struct Shard {
-    number: u64,
-    of: NonZeroU64,
-}
-
-impl FromStr for Shard {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        let expected = "write I/N with I from 1 to N, such as 2/4";
-        let (number, of) = text.split_once('/').ok_or(expected)?;
-        let number = number.parse().map_err(|_| expected)?;
-        let of: NonZeroU64 = of.parse().map_err(|_| expected)?;
-        if (1..=of.get()).contains(&number) { Ok(Self { number, of }) } else { Err(expected) }
-    }
-}
-
-impl Shard {
-    /// Returns the calls of this part.
-    fn range(self, count: u64) -> Range<u64> {
-        let at = |number: u64| {
-            let place = u128::from(count) * u128::from(number) / u128::from(self.of.get());
-            u64::try_from(place).unwrap_or(count)
-        };
-        at(self.number - 1)..at(self.number)
-    }
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Format {
-    /// One event a line
-    Jsonl,
-    /// One event, or an array of them
-    Json,
-    /// The same over many lines, for people
-    Pretty,
-}
-
 /// Runs the command.
 pub(crate) fn run(args: &GenerateArgs) -> Result<Exit, CliError> {
-    let mut out = output::bytes();
     if let Some(what) = args.list {
+        let mut out = output::bytes();
         list(what, &mut out)?;
+        out.flush().map_err(unwritten)?;
     } else if args.print_profile {
+        let mut out = output::bytes();
         out.write_all(args.events.recipe().profile.to_toml().as_bytes()).map_err(unwritten)?;
+        out.flush().map_err(unwritten)?;
     } else if args.coverage {
-        write!(out, "{}", coverage(args)?).map_err(unwritten)?;
+        let mut out = output::bytes();
+        write!(out, "{}", coverage(&args.corpus()?)?).map_err(unwritten)?;
+        out.flush().map_err(unwritten)?;
+    } else if let Some(manifest) = &args.verify {
+        return manifest::verify(manifest, args.events.population.as_ref());
     } else {
-        write_events(args, &mut out)?;
+        return write(args);
     }
-    out.flush().map_err(unwritten)?;
     Ok(Exit::Held)
 }
 
 fn list(what: List, out: &mut impl Write) -> Result<(), CliError> {
-    match what {
-        List::Archetypes => {
-            for archetype in Archetype::ALL {
-                writeln!(out, "{archetype:24} {}", archetype.statement()).map_err(unwritten)?;
-            }
-        }
-        List::Mutations => {
-            for mutation in mutations() {
-                writeln!(out, "{mutation:28} {}", mutation.statement).map_err(unwritten)?;
-            }
-        }
-        List::Profiles => {
-            for (name, description) in Profile::shipped_with_descriptions() {
-                writeln!(out, "{name:24} {description}").map_err(unwritten)?;
-            }
-        }
-        List::Locales => {
-            for name in locales() {
-                writeln!(out, "{name}").map_err(unwritten)?;
-            }
-        }
-        List::Domains => {
-            for name in domains() {
-                writeln!(out, "{name}").map_err(unwritten)?;
-            }
-        }
+    let names = |names: &mut dyn Iterator<Item = &'static str>| names.map(str::to_owned).collect();
+    let lines: Vec<String> = match what {
+        List::Archetypes => Archetype::ALL
+            .iter()
+            .chain(&[Archetype::Example])
+            .map(|archetype| format!("{archetype:24} {}", archetype.statement()))
+            .collect(),
+        List::Mutations => mutations()
+            .iter()
+            .map(|mutation| format!("{mutation:28} {}", mutation.statement))
+            .collect(),
+        List::Profiles => Profile::shipped_with_descriptions()
+            .map(|(name, description)| format!("{name:24} {description}"))
+            .collect(),
+        List::Locales => names(&mut locales()),
+        List::Domains => names(&mut domains()),
+        List::Models => models().map(|(kind, model)| format!("{kind:8} {model}")).collect(),
+        List::Keys => optional_keys().map(|(name, at)| format!("{name:24} {at}")).collect(),
+    };
+    for line in lines {
+        writeln!(out, "{line}").map_err(unwritten)?;
     }
     Ok(())
 }
 
 /// Counts what the events exercise.
-fn coverage(args: &GenerateArgs) -> Result<Coverage, CliError> {
+fn coverage(corpus: &Corpus) -> Result<Coverage, CliError> {
     let mut coverage = Coverage::default();
-    args.each(|event| {
-        coverage.add(event);
-        for mutation in &args.mutations {
-            coverage.add_mutation(&mutation.name);
-        }
-        Ok(())
+    corpus.each(|made| {
+        corpus.count_coverage(made, &mut coverage);
+        Ok::<(), CliError>(())
     })?;
     Ok(coverage)
 }
 
-fn write_events(args: &GenerateArgs, out: &mut impl Write) -> Result<(), CliError> {
-    let is_one = args.count == 1 && !matches!(args.event, Which::Pair);
-    let (open, between, close) = match args.format {
-        Format::Jsonl => ("", "\n", "\n"),
-        _ if is_one => ("", "", "\n"),
-        Format::Json | Format::Pretty => ("[", ",\n", "]\n"),
-    };
-    out.write_all(open.as_bytes()).map_err(unwritten)?;
-    let mut is_first = true;
-    args.each(|event| {
-        if !is_first {
-            out.write_all(between.as_bytes()).map_err(unwritten)?;
+/// Writes the events where they are wanted.
+fn write(args: &GenerateArgs) -> Result<Exit, CliError> {
+    let corpus = args.corpus()?;
+    let path = args.output.as_deref().filter(|path| path.as_os_str() != "-");
+    let format = args.format.or(path.map(Format::of)).unwrap_or(Format::Jsonl);
+    let is_zstd = args.zstd || path.is_some_and(is_zstd);
+    if format == Format::Folder {
+        if path.is_none() {
+            return Err(CliError::usage("a folder needs a name").hint("add --output FOLDER"));
         }
-        is_first = false;
-        match args.format {
-            Format::Jsonl | Format::Json => out.write_all(event).map_err(unwritten),
-            Format::Pretty => write_pretty(event, out),
+        if is_zstd {
+            return Err(CliError::usage("zstd packs one file, and a folder holds many")
+                .hint("leave --zstd out, or write one file with --format jsonl"));
         }
-    })?;
-    if !is_first || !open.is_empty() {
-        out.write_all(close.as_bytes()).map_err(unwritten)?;
     }
-    Ok(())
+    let (is_quiet, url) = (args.quiet, &args.url);
+    let job = Job { corpus: &corpus, format, is_zstd, url, is_quiet };
+    let Some(path) = path else {
+        if is_zstd && std::io::stdout().is_terminal() {
+            return Err(CliError::usage("packed bytes are nothing for a terminal")
+                .hint("name a file with --output, or pipe them on"));
+        }
+        return job.to_stdout();
+    };
+    until_asked(|asked| job.to_path(path, asked))
+}
+
+/// Does work that looks, now and then, at whether somebody has asked to stop by a signal.
+fn until_asked(work: impl FnOnce(&AtomicBool) -> Result<Exit, CliError>) -> Result<Exit, CliError> {
+    block_on(async {
+        let signals = Signals::new()?;
+        let asked = Arc::new(AtomicBool::new(false));
+        let heard = Arc::clone(&asked);
+        let listening = tokio::spawn(async move {
+            signals.asked_to_end().await;
+            heard.store(true, Ordering::Relaxed);
+        });
+        let worked = tokio::task::block_in_place(|| work(&asked));
+        listening.abort();
+        worked
+    })
 }
 
 impl GenerateArgs {
-    /// Returns what is done to each event: what was asked for by hand first.
-    fn mutations(&self) -> Vec<Mutation> {
-        let overrides = self.overrides.iter().map(|Override(mutation)| mutation.clone());
-        let additions = self.additions.iter().map(|Addition(mutation)| mutation.clone());
-        let removals = self
-            .removals
-            .iter()
-            .map(|at| Mutation::by_hand(format!("--remove {at}"), at, Effect::Drop));
-        overrides.chain(additions).chain(removals).chain(self.mutations.iter().cloned()).collect()
+    /// Settles what is to be made.
+    fn corpus(&self) -> Result<Corpus, CliError> {
+        let corpus = Corpus {
+            recipe: self.events.recipe(),
+            count: self.count,
+            shard: self.shard,
+            which: self.event,
+            generation: self.generation,
+            changes: Changes {
+                overrides: self.overrides.clone(),
+                additions: self.additions.clone(),
+                removals: self.removals.clone(),
+            },
+            mutations: self.mutations.clone(),
+            population: self.events.population.clone(),
+            edited: None,
+        };
+        let edited = self.edit.then(|| edit::edit(&corpus)).transpose()?;
+        Ok(Corpus { edited, ..corpus })
     }
-
-    /// Makes the events, one after the other.
-    fn each(&self, mut take: impl FnMut(&[u8]) -> Result<(), CliError>) -> Result<(), CliError> {
-        let recipe = self.events.recipe();
-        let mutations = self.mutations();
-        let mut generator = Generator::new(&recipe);
-        let mut event = Vec::new();
-        for index in self.shard.map_or(0..self.count, |shard| shard.range(self.count)) {
-            let mut take = |event: &[u8]| match mutations.is_empty() {
-                true => take(event),
-                false => {
-                    let refused = |error| CliError::usage(format!("event {index}: {error}"));
-                    take(&apply_all(event, &mutations).map_err(refused)?)
-                }
-            };
-            if !matches!(self.event, Which::Analysis) {
-                event.clear();
-                generator.write(index, &mut event);
-                take(&event)?;
-            }
-            if !matches!(self.event, Which::Completed)
-                && let Some(analysis) = analysis(&recipe, index, self.generation)
-            {
-                take(
-                    &serde_json::to_vec(&analysis.event)
-                        .map_err(|error| unwritten(error.into()))?,
-                )?;
-            }
-        }
-        Ok(())
-    }
-}
-
-fn write_pretty(event: &[u8], out: &mut impl Write) -> Result<(), CliError> {
-    // What a mutation has broken cannot be laid out, and is shown as it is.
-    match serde_json::from_slice::<serde_json::Value>(event) {
-        Ok(value) => {
-            serde_json::to_writer_pretty(out, &value).map_err(|error| unwritten(error.into()))?;
-        }
-        Err(_) => out.write_all(event).map_err(unwritten)?,
-    }
-    Ok(())
 }

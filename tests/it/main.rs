@@ -6,6 +6,7 @@
 mod harness;
 
 mod check;
+mod corpus;
 mod generate;
 mod listen;
 mod output;

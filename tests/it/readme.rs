@@ -14,15 +14,26 @@ use crate::harness::{Folder, finish, has_peer, root};
 
 #[test]
 fn the_console_blocks_print_what_they_show() {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let blocks: Vec<&str> = readme
+    let blocks = run_blocks("README.md");
+    assert!(blocks >= 5, "the README shows at least the main tasks");
+}
+
+#[test]
+fn the_console_blocks_of_the_guide_to_corpora_print_what_they_show() {
+    assert!(run_blocks("docs/guides/make-a-corpus.md") >= 2);
+}
+
+/// Runs the console blocks of a page and returns how many there are.
+fn run_blocks(page: &str) -> usize {
+    let text = fs::read_to_string(root().join(page)).unwrap();
+    let blocks: Vec<&str> = text
         .split("```console\n")
         .skip(1)
         .map(|block| block.split("```").next().unwrap())
         .collect();
-    assert!(blocks.len() >= 5, "the README shows at least the main tasks");
-    for block in blocks {
-        let needed = ["curl", "jq", "sqlite3"].into_iter().filter(|peer| block.contains(peer));
+    for block in &blocks {
+        let needed =
+            ["curl", "jq", "sqlite3", "zstd"].into_iter().filter(|peer| block.contains(peer));
         if !needed.into_iter().all(|peer| has_peer(peer, &["--version"])) {
             continue;
         }
@@ -47,9 +58,10 @@ fn the_console_blocks_print_what_they_show() {
             snapbox::Assert::new()
                 .normalize_paths(false)
                 .try_eq(Some(&context), printed.into_data(), pattern)
-                .unwrap_or_else(|error| panic!("README, `{command}`:\n{error}"));
+                .unwrap_or_else(|error| panic!("{page}, `{command}`:\n{error}"));
         }
     }
+    blocks.len()
 }
 
 /// Types commands into one shell and returns what each printed, both streams together.

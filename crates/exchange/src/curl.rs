@@ -9,6 +9,9 @@ use crate::printable::printable;
 /// Headers that curl writes itself; repeating them would frame the body twice.
 const WRITTEN_BY_CURL: [&str; 3] = ["host", "content-length", "transfer-encoding"];
 
+/// Linux takes no argument of 128 KiB or more; a shell's own `printf` does.
+const ARGUMENT_MAX: usize = 120 * 1024;
+
 /// Writes the request as one line for a POSIX shell that sends the same bytes to `url`.
 ///
 /// Values of headers that carry secrets are replaced by `[redacted]`. A body with control characters
@@ -18,7 +21,8 @@ pub fn curl(url: &str, request: &Request) -> String {
     let body = &request.body.0;
     // What would be escaped on its way to a terminal would not be the same bytes.
     let is_shown_as_is = |text: &str| !text.contains('\0') && printable(text) == text;
-    let is_plain = std::str::from_utf8(body).is_ok_and(is_shown_as_is);
+    let is_plain =
+        body.len() <= ARGUMENT_MAX && std::str::from_utf8(body).is_ok_and(is_shown_as_is);
     let mut line = String::new();
     if !is_plain {
         let _ = write!(line, "printf %s {} | base64 -d | ", quote(&encode(body)));

@@ -13,7 +13,7 @@ use ringback_event::{Event, EventType, Field, Timestamp};
 use serde_json::json;
 
 use crate::Recipe;
-use crate::archetype::{Answer, Ending, Outcome};
+use crate::archetype::{Answer, Archetype, Ending, Outcome};
 use crate::call::{Call, Stage};
 use crate::chance::{Chance, Purpose};
 use crate::written;
@@ -72,8 +72,12 @@ pub struct Analysis {
 }
 
 /// Makes the analysis of the call that [`event`](crate::event) makes of the same recipe and index;
-/// `None` for a call in which nobody spoke, which has nothing to analyse.
+/// `None` for a call in which nobody spoke, which has nothing to analyse, and for the documented example,
+/// whose analysis is not documented.
 pub fn analysis(recipe: &Recipe, index: u64, generation: Generation) -> Option<Analysis> {
+    if recipe.archetype == Some(Archetype::Example) {
+        return None;
+    }
     let mut stage = Stage::new(recipe);
     let call = stage.play(index);
     if call.plan.answer == Answer::Nobody {

@@ -10,28 +10,36 @@ macro_rules! archetypes {
         /// A kind of call.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
-        pub enum Archetype { $($(#[doc = $doc])* $arm,)+ }
+        pub enum Archetype {
+            $($(#[doc = $doc])* $arm,)+
+            /// The documented example, byte for byte: the same event each time, whatever the seed.
+            Example,
+        }
 
         impl Archetype {
-            /// Every archetype; the order is part of what a seed means.
+            /// Every archetype whose calls are made up; the order is part of what a seed means. Not
+            /// [`Example`](Self::Example), which is no call that could have happened.
             pub const ALL: &'static [Self] = &[$(Self::$arm),+];
 
-            const NAMES: &'static [&'static str] = &[$($name),+];
+            const NAMES: &'static [&'static str] = &[$($name,)+ "example"];
 
             /// Returns the name, in kebab case.
             pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$arm => $name),+ }
+                match self { $(Self::$arm => $name,)+ Self::Example => "example" }
             }
 
             /// Returns what the archetype is, in one sentence.
             pub const fn statement(self) -> &'static str {
-                match self { $(Self::$arm => concat!($($doc),*).trim_ascii()),+ }
+                match self {
+                    $(Self::$arm => concat!($($doc),*).trim_ascii(),)+
+                    Self::Example => "The documented example, byte for byte, whatever the seed.",
+                }
             }
 
             /// Returns its share of a realistic mix, in thousandths. The shares are a guess of ours:
             /// Oration publishes none.
             pub const fn share(self) -> u32 {
-                match self { $(Self::$arm => $weight),+ }
+                match self { $(Self::$arm => $weight,)+ Self::Example => 0 }
             }
         }
     };
@@ -111,8 +119,10 @@ impl FromStr for Archetype {
     type Err = ArchetypeError;
 
     fn from_str(name: &str) -> Result<Self, ArchetypeError> {
-        Self::ALL.iter().copied().find(|archetype| archetype.as_str() == name).ok_or_else(|| {
-            ArchetypeError { name: name.to_owned(), near: crate::nearest(name, Self::NAMES) }
+        let mut known = Self::ALL.iter().copied().chain([Self::Example]);
+        known.find(|archetype| archetype.as_str() == name).ok_or_else(|| ArchetypeError {
+            name: name.to_owned(),
+            near: crate::nearest(name, Self::NAMES),
         })
     }
 }
@@ -215,7 +225,8 @@ impl Plan {
         let transferred =
             |outcome| Self { transfer: Some(outcome), ending: Ending::CustomerHangsUp, ..either };
         match archetype {
-            Archetype::AnsweredOutbound => outbound,
+            // The example is written as it is and never drawn.
+            Archetype::AnsweredOutbound | Archetype::Example => outbound,
             Archetype::UnansweredOutbound => Self { ending: Ending::NoAnswer, ..nobody },
             Archetype::Inbound => inbound,
             Archetype::WebChat => Self { channel: Channel::Chat, ..inbound },
@@ -255,7 +266,7 @@ mod tests {
 
     #[test]
     fn every_archetype_is_found_by_its_name() {
-        for archetype in Archetype::ALL {
+        for archetype in Archetype::ALL.iter().chain(&[Archetype::Example]) {
             assert_eq!(archetype.to_string().parse(), Ok(*archetype));
             assert!(archetype.statement().ends_with('.'), "{archetype}");
         }
@@ -264,6 +275,6 @@ mod tests {
     #[test]
     fn an_unknown_name_is_refused_with_the_nearest_and_the_list() {
         let error = "answered_outbound".parse::<Archetype>().unwrap_err();
-        insta::assert_snapshot!(error, @"no archetype is called `answered_outbound`; did you mean `answered-outbound`? The archetypes are answered-outbound, unanswered-outbound, inbound, web-chat, transferred, web-call, anonymous-chat, withheld-number, transfer-timeout, transfer-failed, handed-off, handed-off-transferred, flow, inbound-flow, user-hangup, agent-hangup, user-inactivity, network-error, max-duration, voicemail, busy, failed, do-not-disturb, recording-in-progress");
+        insta::assert_snapshot!(error, @"no archetype is called `answered_outbound`; did you mean `answered-outbound`? The archetypes are answered-outbound, unanswered-outbound, inbound, web-chat, transferred, web-call, anonymous-chat, withheld-number, transfer-timeout, transfer-failed, handed-off, handed-off-transferred, flow, inbound-flow, user-hangup, agent-hangup, user-inactivity, network-error, max-duration, voicemail, busy, failed, do-not-disturb, recording-in-progress, example");
     }
 }

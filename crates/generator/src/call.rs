@@ -9,9 +9,10 @@ use ringback_event::Field;
 use uuid::Uuid;
 
 use crate::Recipe;
-use crate::archetype::{Answer, Archetype, Channel, Ending, Outcome, Plan};
+use crate::archetype::{Answer, Channel, Ending, Outcome, Plan};
 use crate::calendar::{self, DAY};
-use crate::chance::{Chance, Purpose};
+use crate::cast::{AGENTS, Cast, Casting};
+use crate::chance::Chance;
 use crate::digits;
 use crate::library::{Dialogue, Domain, Formats, Library, Locale, VariableKind};
 use crate::line::{self, Line, NAME, PADDING, REFERENCE, Values};
@@ -19,7 +20,7 @@ use crate::price::Charge;
 use crate::profile::{IdStyle, KEYS, Key, Presence, Profile};
 use crate::script::{self, Beat, Mark, Paper, Speaker};
 use crate::texts::{Text, Texts};
-use crate::world::{self, Agent, CUSTOMERS, Customer, World};
+use crate::world::{self, Agent, Customer, World};
 
 /// One call, as it happened. Times are milliseconds since 1970.
 #[derive(Debug)]
@@ -182,9 +183,6 @@ pub(crate) struct Stage {
     turns: Vec<Turn<'static>>,
 }
 
-/// Agents of each domain and locale.
-const AGENTS: usize = 8;
-
 impl Stage {
     pub(crate) fn new(recipe: &Recipe) -> Self {
         let library = Library::embedded();
@@ -213,8 +211,8 @@ impl Stage {
         let Self { recipe, world, agents, customer: about, texts, slots, variables, paper, turns } =
             self;
         let library = Library::embedded();
-        let (cast, mut chance) = Cast::of(recipe, index);
-        let Cast { plan, place, agent: first, customer, campaign } = cast;
+        let Casting { cast, mut chance, first: matter } = Casting::of(recipe, index);
+        let Cast { plan, place, agent: first, campaign, turn, attempt, .. } = cast;
         let profile = &*recipe.profile;
         let (domain, locale) = (&library.domains[place.0], &library.locales[place.1]);
         texts.clear();
@@ -235,11 +233,12 @@ impl Stage {
         let Some(agent) = agent else { unreachable!("the seat has just been taken") };
 
         let customer = (!plan.is_anonymous).then(|| {
-            let customer = Customer::new(world, agent, locale, customer, about);
-            Customer { do_not_disturb: customer.do_not_disturb || plan.do_not_disturb, ..customer }
+            let people = recipe.population.as_ref().map(|population| population.of(place.1));
+            world.customer(people, place.1, turn, plan.do_not_disturb, about)
         });
 
-        let created = world.arrival(index, &mut chance);
+        let hours = if plan.has_campaign { &world::CAMPAIGN_HOURS } else { &world::HOURS };
+        let created = world.arrival(index, hours, &mut chance);
         let campaign = plan.has_campaign.then(|| agent.campaign(world, created, campaign));
         let flow = plan.has_flow.then_some(agent.flow);
 
@@ -249,7 +248,23 @@ impl Stage {
         draft.names(customer.as_ref(), agent, colleague, world.company(domain), variables);
         let dialogue = domain.dialogues[place.1].as_ref();
         if let Some(dialogue) = dialogue {
-            draft.facts(domain, dialogue, created, variables);
+            match matter {
+                None => draft.facts(domain, dialogue, created, variables),
+                // Another attempt is about the same matter, and draws it as the first one did.
+                Some(mut first) => {
+                    let created = world.arrival(turn, hours, &mut first);
+                    Blanks::draw(profile, &mut first);
+                    let rest = std::mem::replace(&mut draft.chance, first);
+                    draft.facts(domain, dialogue, created, variables);
+                    draft.chance = rest;
+                }
+            }
+        }
+        if plan.has_campaign {
+            let number = draft
+                .texts
+                .add(|out| digits::push(i64::try_from(attempt).unwrap_or(i64::MAX), out));
+            variables.push(("attempt", Scalar::Json(number)));
         }
 
         let start = created + draft.chance.between(350, 2_800);
@@ -293,70 +308,6 @@ impl Stage {
             ids: profile.ids,
         }
     }
-}
-
-/// Who takes part in a call, and what is fixed about it.
-#[derive(Debug, Clone, Copy)]
-struct Cast {
-    plan: Plan,
-    /// The indexes of the domain and the locale.
-    place: (usize, usize),
-    /// Numbers of the agent, of the customer among the agent's, and of the agent's campaign.
-    agent: usize,
-    customer: u64,
-    campaign: u64,
-}
-
-impl Cast {
-    /// A customer whom a campaign did not reach is called again so many calls later.
-    const RETRY: u64 = 60;
-    /// And after so many attempts no more.
-    const ATTEMPTS: u64 = 3;
-
-    /// Draws the cast of call `index`; the rest of its story follows in the same stream.
-    fn of(recipe: &Recipe, index: u64) -> (Self, Chance) {
-        let (mut cast, chance) = Self::draw(recipe, index);
-        // Each earlier attempt is drawn again: nothing is kept from call to call.
-        for attempt in 1..=(index / Self::RETRY) % Self::ATTEMPTS {
-            if !cast.plan.has_campaign {
-                break;
-            }
-            let before = Self::draw(recipe, index - Self::RETRY * attempt).0;
-            if !before.is_missed() {
-                break;
-            }
-            let Self { place, agent, customer, campaign, .. } = before;
-            cast = Self { place, agent, customer, campaign, ..cast };
-        }
-        (cast, chance)
-    }
-
-    fn draw(recipe: &Recipe, index: u64) -> (Self, Chance) {
-        let profile = &*recipe.profile;
-        let mut chance = Chance::new(recipe.seed, Purpose::Story, index);
-        let drawn = chance.weighted(profile.archetypes.iter().copied());
-        let archetype = recipe.archetype.unwrap_or(Archetype::ALL[drawn]);
-        let plan = Plan::draw(archetype, &mut chance);
-        let place = place(Library::embedded(), profile, &mut chance);
-        let agent = chance.index(AGENTS / 2);
-        let customer = chance.below(CUSTOMERS);
-        let campaign = chance.below(3);
-        (Self { plan, place, agent, customer, campaign }, chance)
-    }
-
-    /// Tells whether a campaign did not reach its customer.
-    fn is_missed(&self) -> bool {
-        self.plan.has_campaign && self.plan.answer == Answer::Nobody
-    }
-}
-
-/// Draws the domain, and one of the locales that it speaks.
-fn place(library: &Library, profile: &Profile, chance: &mut Chance) -> (usize, usize) {
-    let domain = chance.weighted(profile.domains.iter().copied());
-    let spoken = profile.locales.iter().zip(&library.domains[domain].dialogues);
-    let locale = chance
-        .weighted(spoken.map(|(weight, dialogue)| if dialogue.is_some() { *weight } else { 0 }));
-    (domain, locale)
 }
 
 /// How a call went.

@@ -2,42 +2,38 @@
 //!
 //! The bytes of events come in, counts go out: for each key of the contract how often it holds a value,
 //! the empty value, `null`, or is missing; which of the listed values of each enum occur and how many
-//! that are not listed; which archetypes; which mutations. What is not JSON is counted as such.
+//! that are not listed; which archetypes, locales and domains; which mutations. What is not JSON is
+//! counted as such.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod known;
+mod tree;
+
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use ringback_event::{
     ChargeType, ConversationStatus, ConversationType, EndReason, Event, MessageType,
-    ParticipantRole, RecordingStatus, TelephonyType, TransferStatus, schema,
+    ParticipantRole, RecordingStatus, TelephonyType, TransferStatus,
 };
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
+use self::tree::{States, Tree};
 use crate::archetype::Archetype;
-use crate::like::classify;
+use crate::cast::Kind;
+use crate::like::{classify, locale_of};
 use crate::mutation::mutations;
 
 /// What a corpus exercises.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Coverage {
     events: u64,
     /// Bodies that are not JSON.
     unreadable: u64,
-    /// By pattern of a pointer, in which `*` stands for any element.
-    keys: BTreeMap<String, States>,
-    /// Objects of each pattern; what they lack is missing.
-    objects: BTreeMap<String, u64>,
-    values: BTreeMap<(&'static str, String), u64>,
+    tree: Tree,
     archetypes: BTreeMap<Archetype, u64>,
+    locales: BTreeMap<&'static str, u64>,
+    domains: BTreeMap<&'static str, u64>,
     mutations: BTreeMap<String, u64>,
-}
-
-/// How often a key holds what.
-#[derive(Debug, Clone, Copy, Default)]
-struct States {
-    value: u64,
-    empty: u64,
-    null: u64,
 }
 
 /// The enums, by the pattern of their pointer, and the values that the contract lists.
@@ -54,115 +50,185 @@ const ENUMS: [(&str, &[&str]); 10] = [
     ("/eventType", &ringback_event::EventType::KNOWN),
 ];
 
+impl Default for Coverage {
+    fn default() -> Self {
+        Self {
+            events: 0,
+            unreadable: 0,
+            tree: Tree::new(ENUMS.map(|(pattern, _)| pattern).to_vec()),
+            archetypes: BTreeMap::new(),
+            locales: BTreeMap::new(),
+            domains: BTreeMap::new(),
+            mutations: BTreeMap::new(),
+        }
+    }
+}
+
+/// What a corpus lacks: one sort of thing, and those of the sort that it never shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// Such as `never null`.
+    pub what: &'static str,
+    /// Pointers or names; an enum's value stands behind its pointer.
+    pub these: Vec<String>,
+}
+
 impl Coverage {
-    /// Counts one event, mutated or not.
+    /// Counts one event, mutated or not, of which nothing else is known: its archetype and its locale
+    /// are counted as far as it shows them.
     pub fn add(&mut self, event: &[u8]) {
-        self.events += 1;
-        let Ok(value) = serde_json::from_slice::<Value>(event) else {
-            self.unreadable += 1;
-            return;
-        };
-        self.walk(&value, &mut String::new());
-        if let Ok(event) = serde_json::from_value::<Event>(value) {
+        self.add_bytes(event);
+        if let Ok(event) = serde_json::from_slice::<Event>(event) {
             *self.archetypes.entry(classify(&event)).or_default() += 1;
+            if let Some(locale) = locale_of(&event) {
+                *self.locales.entry(locale).or_default() += 1;
+            }
+        }
+    }
+
+    /// Counts one event of a call that the generator made: what kind of call it is, is known.
+    pub fn add_made(&mut self, event: &[u8], kind: &Kind) {
+        self.add_bytes(event);
+        *self.archetypes.entry(kind.archetype).or_default() += 1;
+        if let Some(locale) = kind.locale {
+            *self.locales.entry(locale).or_default() += 1;
+        }
+        if let Some(domain) = kind.domain {
+            *self.domains.entry(domain).or_default() += 1;
+        }
+    }
+
+    fn add_bytes(&mut self, event: &[u8]) {
+        self.events += 1;
+        if self.tree.add(event).is_err() {
+            self.unreadable += 1;
         }
     }
 
     /// Counts a mutation that was applied.
     pub fn add_mutation(&mut self, name: &str) {
-        *self.mutations.entry(name.to_owned()).or_default() += 1;
-    }
-
-    fn walk(&mut self, value: &Value, at: &mut String) {
-        match value {
-            Value::Object(keys) => {
-                *self.objects.entry(at.clone()).or_default() += 1;
-                for (key, value) in keys {
-                    let length = at.len();
-                    at.push('/');
-                    at.push_str(key);
-                    self.count(value, at);
-                    self.walk(value, at);
-                    at.truncate(length);
-                }
+        match self.mutations.get_mut(name) {
+            Some(count) => *count += 1,
+            None => {
+                self.mutations.insert(name.to_owned(), 1);
             }
-            Value::Array(items) => {
-                let length = at.len();
-                at.push_str("/*");
-                for item in items {
-                    self.walk(item, at);
-                }
-                at.truncate(length);
-            }
-            // JSON in a string, where the contract says so.
-            Value::String(text) if at.ends_with("/messages") => {
-                if let Ok(inner) = serde_json::from_str::<Value>(text) {
-                    self.walk(&inner, at);
-                }
-            }
-            _ => {}
         }
     }
 
-    fn count(&mut self, value: &Value, at: &str) {
-        let states = self.keys.entry(at.to_owned()).or_default();
-        match value {
-            Value::Null => states.null += 1,
-            Value::String(text) if text.is_empty() => states.empty += 1,
-            Value::Array(items) if items.is_empty() => states.empty += 1,
-            Value::Object(keys) if keys.is_empty() => states.empty += 1,
-            _ => states.value += 1,
-        }
-        if let Some((pattern, _)) = ENUMS.iter().find(|(pattern, _)| *pattern == at)
-            && let Value::String(text) = value
-        {
-            *self.values.entry((pattern, text.clone())).or_default() += 1;
-        }
+    /// Lists what the contract, the data files and the catalogue have and the corpus does not.
+    pub fn missing(&self) -> Vec<Missing> {
+        let seen: HashMap<String, (States, u64)> = self
+            .tree
+            .keys()
+            .into_iter()
+            .map(|(at, states, missing)| (at, (states, missing)))
+            .collect();
+        let keys = known::keys();
+        let lacking = |is_wanted: &dyn Fn(&known::Key) -> bool,
+                       has: &dyn Fn(&(States, u64)) -> bool| {
+            let lacks = |key: &&known::Key| is_wanted(key) && !seen.get(&key.at).is_some_and(has);
+            keys.iter().filter(lacks).map(|key| key.at.clone()).collect()
+        };
+        let absent_parent = |at: &str| {
+            // A key of an object that never stood there is not missing from it.
+            at.rsplit_once('/').is_some_and(|(parent, _)| {
+                !parent.is_empty() && !parent.ends_with('*') && !seen.contains_key(parent)
+            })
+        };
+        let values = ENUMS.iter().enumerate().flat_map(|(at, (pattern, known))| {
+            let seen = &self.tree.values[at];
+            let is_missing = |value: &&&str| !seen.iter().any(|(other, _)| other == **value);
+            known.iter().filter(is_missing).map(move |value| format!("{pattern} {value}"))
+        });
+        let names = |known: Vec<&'static str>, seen: &BTreeMap<&'static str, u64>| {
+            known
+                .into_iter()
+                .filter(|name| !seen.contains_key(name))
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        let archetypes = Archetype::ALL.iter().filter(|it| !self.archetypes.contains_key(it));
+        let unused = mutations().iter().filter(|it| !self.mutations.contains_key(&it.name));
+        let all = [
+            ("never with a value", lacking(&|_| true, &|(states, _)| states.value > 0)),
+            ("never null", lacking(&|key| key.may_be_null, &|(states, _)| states.null > 0)),
+            (
+                "never missing",
+                lacking(&|key| key.may_be_missing && !absent_parent(&key.at), &|(_, n)| *n > 0),
+            ),
+            ("values", values.collect()),
+            ("archetypes", archetypes.map(ToString::to_string).collect()),
+            ("locales", names(crate::locales().collect(), &self.locales)),
+            ("domains", names(crate::domains().collect(), &self.domains)),
+            ("mutations", unused.map(|it| it.name.clone()).collect()),
+        ];
+        all.into_iter()
+            .filter(|(_, these)| !these.is_empty())
+            .map(|(what, these)| Missing { what, these })
+            .collect()
     }
 
-    /// Lists what the contract and the catalogue have and the corpus does not, one thing a line.
-    pub fn missing(&self) -> Vec<String> {
-        let mut missing = Vec::new();
-        for key in known_keys() {
-            if self.keys.get(&key).is_none_or(|states| states.value == 0) {
-                missing.push(format!("no value at {key}"));
-            }
-        }
-        for (pattern, known) in ENUMS {
-            for value in known {
-                if !self.values.contains_key(&(pattern, (*value).to_owned())) {
-                    missing.push(format!("no {value} at {pattern}"));
-                }
-            }
-        }
-        for archetype in Archetype::ALL {
-            if !self.archetypes.contains_key(archetype) {
-                missing.push(format!("no call that looks like {archetype}"));
-            }
-        }
-        missing
+    /// Returns all of it as JSON: an object with `events`, `notJson`, `keys`, `values`, `archetypes`,
+    /// `locales`, `domains`, `mutations` and `notExercised`.
+    pub fn to_json(&self) -> Value {
+        let keys = self.tree.keys().into_iter().map(|(at, states, missing)| {
+            let States { value, empty, null: nulls } = states;
+            (at, json!({ "value": value, "empty": empty, "null": nulls, "missing": missing }))
+        });
+        let values = ENUMS.iter().zip(&self.tree.values).map(|((pattern, _), seen)| {
+            let seen = sorted(seen).into_iter().map(|(value, n)| (value.to_owned(), json!(n)));
+            ((*pattern).to_owned(), Value::Object(seen.collect()))
+        });
+        let archetypes =
+            self.archetypes.iter().map(|(archetype, n)| (archetype.to_string(), json!(n)));
+        let missing = self
+            .missing()
+            .into_iter()
+            .map(|Missing { what, these }| (what.to_owned(), json!(these)));
+        json!({
+            "events": self.events,
+            "notJson": self.unreadable,
+            "keys": Value::Object(keys.collect()),
+            "values": Value::Object(values.collect()),
+            "archetypes": Value::Object(archetypes.collect()),
+            "locales": self.locales,
+            "domains": self.domains,
+            "mutations": self.mutations,
+            "notExercised": Value::Object(missing.collect()),
+        })
     }
+}
+
+/// Returns the values of an enum in the order of their names.
+fn sorted(seen: &[(String, u64)]) -> Vec<(&str, u64)> {
+    let mut sorted: Vec<_> = seen.iter().map(|(value, n)| (value.as_str(), *n)).collect();
+    sorted.sort_unstable();
+    sorted
 }
 
 impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "events {}, not JSON {}", self.events, self.unreadable)?;
         writeln!(f, "\nkeys: value, empty, null, missing")?;
-        for (key, States { value, empty, null }) in &self.keys {
-            let parent = key.rsplit_once('/').map_or("", |(parent, _)| parent);
-            let objects = self.objects.get(parent).copied().unwrap_or_default();
-            let absent = objects.saturating_sub(value + empty + null);
-            writeln!(f, "  {key:52} {value:8} {empty:8} {null:8} {absent:8}")?;
+        for (key, States { value, empty, null }, missing) in self.tree.keys() {
+            writeln!(f, "  {key:52} {value:8} {empty:8} {null:8} {missing:8}")?;
         }
         writeln!(f, "\nvalues")?;
-        for ((pattern, value), count) in &self.values {
-            let known = ENUMS.iter().find(|(known, _)| known == pattern).map_or(&[][..], |it| it.1);
-            let note = if known.contains(&value.as_str()) { "" } else { "  not listed" };
-            writeln!(f, "  {pattern:46} {value:32} {count:8}{note}")?;
+        for ((pattern, known), seen) in ENUMS.iter().zip(&self.tree.values) {
+            for (value, count) in sorted(seen) {
+                let note = if known.contains(&value) { "" } else { "  not listed" };
+                writeln!(f, "  {pattern:46} {value:32} {count:8}{note}")?;
+            }
         }
-        writeln!(f, "\narchetypes, as far as an event shows its own")?;
+        writeln!(f, "\narchetypes")?;
         for (archetype, count) in &self.archetypes {
             writeln!(f, "  {archetype:24} {count:8}")?;
+        }
+        for (what, counts) in [("locales", &self.locales), ("domains", &self.domains)] {
+            writeln!(f, "\n{what}")?;
+            for (name, count) in counts {
+                writeln!(f, "  {name:24} {count:8}")?;
+            }
         }
         let all = mutations().len();
         let named = mutations().iter().filter(|it| self.mutations.contains_key(&it.name)).count();
@@ -171,51 +237,14 @@ impl fmt::Display for Coverage {
             writeln!(f, "  {name:32} {count:8}")?;
         }
         let missing = self.missing();
-        writeln!(f, "\nnot exercised: {}", missing.len())?;
-        for line in missing {
-            writeln!(f, "  {line}")?;
+        let total: usize = missing.iter().map(|it| it.these.len()).sum();
+        writeln!(f, "\nnot exercised: {total}")?;
+        for Missing { what, these } in missing {
+            writeln!(f, "  {what}: {}", these.len())?;
+            for this in these {
+                writeln!(f, "    {this}")?;
+            }
         }
         Ok(())
-    }
-}
-
-/// Returns the keys that the contract names, as patterns, read off its JSON Schema.
-fn known_keys() -> BTreeSet<String> {
-    let root = schema::event();
-    let none = Map::new();
-    let definitions = root.get("$defs").and_then(Value::as_object).unwrap_or(&none);
-    let mut keys = BTreeSet::new();
-    collect(root, definitions, &mut String::new(), &mut keys);
-    keys
-}
-
-fn collect(
-    schema: &Value,
-    definitions: &Map<String, Value>,
-    at: &mut String,
-    out: &mut BTreeSet<String>,
-) {
-    let target = schema.get("$ref").and_then(Value::as_str);
-    let target = target.and_then(|target| definitions.get(target.trim_start_matches("#/$defs/")));
-    let options = schema.get("anyOf").and_then(Value::as_array).into_iter().flatten();
-    for schema in options.chain(target) {
-        collect(schema, definitions, at, out);
-    }
-    let length = at.len();
-    for (key, schema) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
-        at.push('/');
-        at.push_str(key);
-        out.insert(at.clone());
-        collect(schema, definitions, at, out);
-        at.truncate(length);
-    }
-    if let Some(items) = schema.get("items") {
-        at.push_str("/*");
-        collect(items, definitions, at, out);
-        at.truncate(length);
-    }
-    // The messages, which are text in a string.
-    if let Some(content) = schema.get("contentSchema") {
-        collect(content, definitions, at, out);
     }
 }

@@ -28,6 +28,7 @@ mod analysis;
 mod archetype;
 mod calendar;
 mod call;
+mod cast;
 mod chance;
 mod coverage;
 mod digits;
@@ -37,6 +38,7 @@ mod library;
 mod like;
 mod line;
 mod mutation;
+mod population;
 mod price;
 mod profile;
 mod script;
@@ -47,22 +49,24 @@ mod written;
 
 use std::sync::Arc;
 
-use ringback_event::{Event, Timestamp};
+use ringback_event::{EXAMPLE, Event, Timestamp};
 
 pub use analysis::{Analysis, Generation, GenerationError, analysis};
 pub use archetype::{Archetype, ArchetypeError};
-pub use coverage::Coverage;
+pub use cast::{Kind, kind};
+pub use coverage::{Coverage, Missing};
 pub use like::classify;
 pub use mutation::{
     ApplyError, Effect, Mutation, MutationError, Reaction, apply, apply_all, mutations, table,
 };
+pub use population::{Population, PopulationError};
 pub use profile::{IdStyle, Profile, ProfileError};
 
 use call::Stage;
 use chance::{Chance, Purpose};
 
 /// The version of what a seed means. It changes whenever the same seed would give other bytes.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// What events are made from.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,13 +84,15 @@ pub struct Recipe {
     pub epoch: Option<Timestamp>,
     /// What the events are like as a whole.
     pub profile: Arc<Profile>,
+    /// The customers; `None` for people who are made up.
+    pub population: Option<Arc<Population>>,
 }
 
 impl Recipe {
     /// Makes the recipe of a realistic mix, whose identity is the seed.
     pub fn new(seed: u64) -> Self {
         let profile = Arc::new(Profile::default());
-        Self { seed, identity: seed, archetype: None, epoch: None, profile }
+        Self { seed, identity: seed, archetype: None, epoch: None, profile, population: None }
     }
 }
 
@@ -125,6 +131,9 @@ impl Generator {
 
     /// Makes one event.
     pub fn event(&mut self, index: u64) -> Event {
+        if self.stage.recipe().archetype == Some(Archetype::Example) {
+            return example();
+        }
         let identity = self.identity(index);
         written::event(&self.stage.play(index), identity)
     }
@@ -132,6 +141,9 @@ impl Generator {
     /// Appends one event to a buffer as compact JSON, without a line feed at its end. Nothing is
     /// allocated once the buffers are large enough and each agent has been met.
     pub fn write(&mut self, index: u64, out: &mut Vec<u8>) {
+        if self.stage.recipe().archetype == Some(Archetype::Example) {
+            return out.extend_from_slice(EXAMPLE);
+        }
         let identity = self.identity(index);
         direct::write(&self.stage.play(index), identity, out);
     }
@@ -139,6 +151,11 @@ impl Generator {
     fn identity(&self, index: u64) -> Chance {
         Chance::new(self.stage.recipe().identity, Purpose::Identity, index)
     }
+}
+
+/// Returns the documented example.
+fn example() -> Event {
+    serde_json::from_slice(EXAMPLE).unwrap_or_else(|error| unreachable!("the example: {error}"))
 }
 
 /// Returns the names of the languages that people speak, such as `en`.
@@ -149,6 +166,17 @@ pub fn locales() -> impl Iterator<Item = &'static str> {
 /// Returns the names of the trades that calls are about, such as `support`.
 pub fn domains() -> impl Iterator<Item = &'static str> {
     profile::names("domains").into_iter()
+}
+
+/// Returns the models of the price table: what they are for (`llm`, `tts` or `stt`) and their name.
+pub fn models() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let of = |table| profile::names(table).into_iter().map(move |model| (table, model));
+    ["llm", "tts", "stt"].into_iter().flat_map(of)
+}
+
+/// Returns the keys that a profile may leave out or make null: their name there and their JSON Pointer.
+pub fn optional_keys() -> impl Iterator<Item = (&'static str, &'static str)> {
+    profile::names("presence").into_iter().zip(profile::pointers())
 }
 
 /// Returns the name that is nearest to one that is not known.

@@ -99,7 +99,7 @@ impl Counts {
             self.archetypes[at] += 1;
         }
         let customer = payload.customer.value();
-        if let Some(locale) = customer.and_then(|it| it.phone_number.text()).and_then(locale) {
+        if let Some(locale) = locale_of(event) {
             count(&mut self.locales, locale);
         }
         for item in payload.conversation_cost.value().map_or(&[][..], |cost| cost.items.rows()) {
@@ -192,6 +192,16 @@ fn state(event: &Event, pointer: &str) -> (bool, bool) {
     }
 }
 
+/// Tells the locale of a call by its customer's phone number, if it has one.
+pub(crate) fn locale_of(event: &Event) -> Option<&'static str> {
+    event
+        .payload
+        .customer
+        .value()
+        .and_then(|customer| customer.phone_number.text())
+        .and_then(locale)
+}
+
 /// Tells the locale of a phone number by its country code. Numbers of +1 count as English.
 fn locale(number: &str) -> Option<&'static str> {
     let codes = [
@@ -235,7 +245,8 @@ fn lengths(mut logarithms: Vec<f64>) -> Option<(f64, f64)> {
     let count = logarithms.len() as f64;
     let mean = logarithms.iter().sum::<f64>() / count;
     let variance = logarithms.iter().map(|it| (it - mean).powi(2)).sum::<f64>() / count;
-    Some((median.exp().clamp(1_000.0, 7_200_000.0), variance.sqrt().min(2.0)))
+    let sigma = (variance.sqrt().min(2.0) * 1_000.0).round() / 1_000.0;
+    Some((median.exp().clamp(1_000.0, 7_200_000.0).round(), sigma))
 }
 
 #[cfg(test)]

@@ -234,11 +234,12 @@ impl Profile {
         };
         if let Some(seconds) = file.lengths.median_seconds {
             within("lengths.median_seconds", seconds, 1.0..=7_200.0, "between 1 and 7200")?;
-            profile.talk_median = seconds * 1_000.0;
+            // In whole milliseconds and thousandths, so that what is written down is read back the same.
+            profile.talk_median = (seconds * 1_000.0).round();
         }
         if let Some(sigma) = file.lengths.sigma {
             within("lengths.sigma", sigma, 0.0..=2.0, "between 0 and 2")?;
-            profile.talk_sigma = sigma;
+            profile.talk_sigma = (sigma * 1_000.0).round() / 1_000.0;
         }
         for (name, PresenceFile { null, absent }) in file.presence {
             let index = position("presence", &name)?;

@@ -16,10 +16,11 @@ use crate::chance::{Chance, Purpose};
 use crate::digits;
 use crate::library::{Domain, FakeLocale, Library, Locale, Names, Phones};
 use crate::line;
+use crate::population::Person;
 use crate::profile::Profile;
 
 /// Calls a day, over all agents.
-const CALLS_A_DAY: u64 = 1_500;
+pub(crate) const CALLS_A_DAY: u64 = 1_500;
 
 /// After so many days the calls begin again at the epoch, so that no index leaves the calendar.
 const DAYS: u64 = 3_650;
@@ -27,14 +28,24 @@ const DAYS: u64 = 3_650;
 /// 2025-01-06T00:00:00Z, a Monday.
 const FIRST_EPOCH: i64 = 1_736_121_600_000;
 
-/// Customers of each agent.
-pub(crate) const CUSTOMERS: u64 = 400;
+/// Customers of each locale. Twice a prime number, so that each half of them can be gone through in any
+/// steps; few, so that the same ones recur in a corpus of some thousand calls.
+const CUSTOMERS: u64 = 2 * 499;
+
+/// One customer in so many has asked not to be called.
+const DO_NOT_DISTURB: u64 = 50;
 
 /// Calls in each hour of a day (UTC), out of a thousand: little at night, one peak before noon and a
 /// lower one in the afternoon, the shape that Brown et al. found in a bank's call centre ("Statistical
 /// Analysis of a Telephone Call Center", JASA 100 (2005), section 4).
-const HOURS: [u64; 24] =
+pub(crate) const HOURS: [u64; 24] =
     [4, 3, 2, 2, 3, 5, 12, 28, 58, 82, 96, 94, 80, 74, 82, 86, 80, 66, 48, 36, 26, 17, 10, 6];
+
+/// Calls of a campaign in each hour of a day, out of a hundred: from nine to eight, with a rest at noon,
+/// inside the hours in which 47 CFR 64.1200(c)(1) lets people be called. The curve in them is a guess of
+/// ours, and the day is UTC for everybody.
+pub(crate) const CAMPAIGN_HOURS: [u64; 24] =
+    [0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 11, 10, 6, 6, 9, 10, 11, 11, 10, 8, 0, 0, 0, 0];
 
 /// What all events of a seed share.
 #[derive(Debug)]
@@ -45,6 +56,8 @@ pub(crate) struct World {
     pub(crate) workspace: Uuid,
     /// Draws one of a domain's companies: a workspace has one for each trade.
     company: u64,
+    /// Draws the order in which customers have their turn.
+    turns: (u64, u64),
 }
 
 impl World {
@@ -54,7 +67,10 @@ impl World {
         let drawn = FIRST_EPOCH + chance.between(0, 51) * 7 * DAY;
         // Years 1 to 9900: whatever follows from an epoch still has a year of four digits.
         let epoch = epoch.unwrap_or(drawn).clamp(-62_000_000_000_000, 250_000_000_000_000);
-        Self { seed, epoch, workspace: chance.uuid(), company: chance.below(1 << 32) }
+        let workspace = chance.uuid();
+        let company = chance.below(1 << 32);
+        let turns = (chance.below(1 << 32), chance.below(1 << 32));
+        Self { seed, epoch, workspace, company, turns }
     }
 
     pub(crate) fn company<'a>(&self, domain: &'a Domain) -> &'a str {
@@ -62,18 +78,18 @@ impl World {
         &domain.companies[usize::try_from(self.company % count).unwrap_or_default()]
     }
 
-    /// Returns the moment at which call `index` is made: calls follow each other through the day by
-    /// the curve of [`HOURS`], each somewhere in its own share of it.
-    pub(crate) fn arrival(&self, index: u64, chance: &mut Chance) -> i64 {
+    /// Returns the moment at which call `index` is made: calls follow each other through the day by a
+    /// curve, [`HOURS`] or [`CAMPAIGN_HOURS`], each somewhere in its own share of it.
+    pub(crate) fn arrival(&self, index: u64, hours: &[u64; 24], chance: &mut Chance) -> i64 {
         const SHARE: u64 = 1 << 20;
         let (day, number) = ((index / CALLS_A_DAY) % DAYS, index % CALLS_A_DAY);
-        let total: u64 = HOURS.iter().sum();
+        let total: u64 = hours.iter().sum();
         // A place on the curve's area, in parts of `whole`.
         let whole = CALLS_A_DAY * SHARE;
         let mut place = (number * SHARE + chance.below(SHARE)) * total;
         let mut hour = 0_i64;
         let mut into = 0;
-        for weight in HOURS {
+        for weight in *hours {
             if place < weight * whole {
                 into = place / weight * 3_600_000 / whole;
                 break;
@@ -84,6 +100,55 @@ impl World {
         let signed = |number: u64| i64::try_from(number).unwrap_or_default();
         self.epoch + signed(day) * DAY + hour * 3_600_000 + signed(into)
     }
+}
+
+impl World {
+    /// Returns which of so many customers has their turn at call `index`.
+    ///
+    /// The calls go through one half of the customers and then through the other, each half in an order
+    /// that is another one every time. So nobody has two turns within half as many calls, and nobody is
+    /// in two calls at once.
+    fn turn(&self, index: u64, customers: u64) -> u64 {
+        let half = customers.div_ceil(2).max(1);
+        let (block, place) = (index / half, index % half);
+        let mut step = 1 + self.turns.0.wrapping_add(block.wrapping_mul(7_919)) % half;
+        while gcd(step, half) != 1 {
+            step += 1;
+        }
+        let begin = self.turns.1.wrapping_add(block.wrapping_mul(104_729)) % half;
+        let number = (u128::from(step) * u128::from(place) + u128::from(begin)) % u128::from(half);
+        let number = u64::try_from(number).unwrap_or_default();
+        if block.is_multiple_of(2) { number } else { customers.saturating_sub(half) + number }
+    }
+
+    /// Returns the customer of a locale whose turn it is at call `index`: one of `people`, or one who is
+    /// made up. What is written about them stands in `texts`.
+    pub(crate) fn customer<'a>(
+        &self,
+        people: Option<&'a [Person]>,
+        locale: usize,
+        index: u64,
+        do_not_disturb: bool,
+        texts: &'a mut String,
+    ) -> Customer<'a> {
+        let place = &Library::embedded().locales[locale];
+        let Some(people) = people.filter(|people| !people.is_empty()) else {
+            let number = self.turn(index, CUSTOMERS);
+            let number = if do_not_disturb { number - number % DO_NOT_DISTURB } else { number };
+            return Customer::made_up(self, place, locale as u64 * CUSTOMERS + number, texts);
+        };
+        let at = usize::try_from(self.turn(index, people.len() as u64)).unwrap_or_default();
+        let in_turn = people[at..].iter().chain(people);
+        let found = in_turn.clone().find(|person| !do_not_disturb || person.do_not_disturb);
+        let person = found.unwrap_or(&people[at]);
+        let customer = Customer::of(self, place, person, texts);
+        Customer { do_not_disturb: customer.do_not_disturb || do_not_disturb, ..customer }
+    }
+}
+
+/// Returns the greatest common divisor (Euclid).
+fn gcd(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 /// A virtual agent of the workspace.
@@ -164,15 +229,37 @@ pub(crate) struct Customer<'a> {
 }
 
 impl<'a> Customer<'a> {
-    /// Draws customer `number` of an agent; what is written about them stands in `texts`.
-    pub(crate) fn new(
+    /// Writes down a customer of the user's own; what is not said about them is drawn.
+    fn of(
         world: &World,
-        agent: &Agent,
         locale: &'static Locale,
-        number: u64,
+        person: &'a Person,
         texts: &'a mut String,
     ) -> Self {
-        let number = agent.number * CUSTOMERS + number;
+        // Streams beyond those of customers who are made up.
+        let mut chance = Chance::new(world.seed, Purpose::Customer, (1 << 40) + person.number);
+        let drawn = chance.uuid();
+        let created = world.epoch - chance.between(1, 400 * DAY);
+        let updated = created + chance.between(0, world.epoch - created);
+        texts.clear();
+        phone(&locale.phones, &locale.phones.customer, &mut chance, texts);
+        Self {
+            id: person.id.unwrap_or(drawn),
+            name: person.name.as_deref(),
+            address: person.address.as_deref().unwrap_or(&locale.names.stranger),
+            email: person.email.as_deref(),
+            phone: person.phone.as_deref().unwrap_or(texts),
+            identifier: &person.identifier,
+            priority: person.priority,
+            do_not_disturb: person.do_not_disturb,
+            metadata: Metadata::Other(&person.metadata),
+            created,
+            updated,
+        }
+    }
+
+    /// Draws customer `number` of a workspace.
+    fn made_up(world: &World, locale: &'static Locale, number: u64, texts: &'a mut String) -> Self {
         let mut chance = Chance::new(world.seed, Purpose::Customer, number);
         let (given, family) = names(&locale.names, &mut chance);
         let is_named = chance.permille(985);
@@ -217,7 +304,7 @@ impl<'a> Customer<'a> {
             phone: &texts[phone_start..],
             identifier: &texts[identifier],
             priority: if chance.permille(700) { 5 } else { chance.between(0, 9) },
-            do_not_disturb: chance.permille(20),
+            do_not_disturb: (number % CUSTOMERS).is_multiple_of(DO_NOT_DISTURB),
             metadata: Metadata::draw(&mut chance),
             created,
             updated: created + chance.between(0, world.epoch - created),
@@ -401,10 +488,29 @@ mod tests {
     }
 
     #[test]
+    fn everybody_has_their_turn_and_nobody_two_at_once() {
+        let world = World::new(42, None);
+        for customers in [1, 2, 3, 7, 60, CUSTOMERS] {
+            let half = usize::try_from(customers.div_ceil(2)).unwrap();
+            let turns: Vec<u64> =
+                (0..10 * customers).map(|index| world.turn(index, customers)).collect();
+            let all: std::collections::HashSet<_> = turns.iter().collect();
+            assert_eq!(all.len() as u64, customers);
+            // The two halves of an odd number share one customer.
+            let is_even = customers.is_multiple_of(2);
+            for window in turns.windows(if is_even { half } else { 1 }) {
+                let distinct: std::collections::HashSet<_> = window.iter().collect();
+                assert_eq!(distinct.len(), window.len(), "{customers}");
+            }
+        }
+        assert!(world.turn(u64::MAX, CUSTOMERS) < CUSTOMERS);
+    }
+
+    #[test]
     fn calls_follow_each_other_through_the_day() {
         let world = World::new(42, None);
         let arrivals: Vec<i64> = (0..3_000)
-            .map(|index| world.arrival(index, &mut Chance::new(42, Purpose::Story, index)))
+            .map(|index| world.arrival(index, &HOURS, &mut Chance::new(42, Purpose::Story, index)))
             .collect();
         assert!(arrivals.is_sorted());
         assert_eq!((arrivals[1_499] - world.epoch).div_euclid(DAY), 0);

@@ -62,7 +62,7 @@ fn a_mutation_without_its_place_is_refused_with_an_archetype_that_has_it() {
     let event = bytes(&Recipe { archetype: Some(Archetype::Inbound), ..Recipe::new(1) }, 0);
     let refused = |name: &str| apply(&event, &name.parse().unwrap()).unwrap_err().to_string();
     insta::assert_snapshot!(refused("sip-destination"), @"cannot apply `sip-destination`: `/payload/transfers` has no `0`; the events of archetype `transferred` have one");
-    insta::assert_snapshot!(refused("drop:/payload/colour"), @"cannot apply `drop:/payload/colour`: `/payload` has no `colour`");
+    insta::assert_snapshot!(refused("drop:/payload/colour"), @"cannot apply `drop:/payload/colour`: `/payload` has no `colour`; did you mean `flowId`?");
     insta::assert_snapshot!(refused("as-text:/payload/id"), @"cannot apply `as-text:/payload/id`: the value at `/payload/id` is not a number, a boolean or null");
     insta::assert_snapshot!(apply(b"{", &"drop-event-id".parse().unwrap()).unwrap_err(), @"cannot apply `drop-event-id`: the event is not JSON (EOF while parsing an object at line 1 column 1)");
 }

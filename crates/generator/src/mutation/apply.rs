@@ -1,5 +1,6 @@
 //! Mutations applied: the bytes of an event in, other bytes out.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use serde_json::Value;
@@ -19,7 +20,7 @@ pub enum ApplyError {
         reason: String,
     },
     /// There is no such place in the event.
-    #[error("cannot apply `{mutation}`: `{of}` has no `{key}`{hint}")]
+    #[error("cannot apply `{mutation}`: {} has no `{key}`{hint}", named(of))]
     NoPlace {
         /// The mutation.
         mutation: String,
@@ -27,7 +28,7 @@ pub enum ApplyError {
         of: String,
         /// The key or the element that it lacks.
         key: String,
-        /// An archetype that has it, if one is known.
+        /// An archetype that has it, if one is known, or the names that are near.
         hint: String,
     },
     /// The place is not a JSON Pointer.
@@ -41,15 +42,20 @@ pub enum ApplyError {
         at: String,
     },
     /// The value is of a type that the effect has no meaning for.
-    #[error("cannot apply `{mutation}`: the value at `{at}` is not {expected}")]
+    #[error("cannot apply `{mutation}`: the value at {} is not {expected}", named(at))]
     WrongType {
         /// The mutation.
         mutation: String,
         /// The place.
         at: String,
         /// What it must be.
-        expected: &'static str,
+        expected: Cow<'static, str>,
     },
+}
+
+/// Names a place to people.
+fn named(pointer: &str) -> String {
+    if pointer.is_empty() { "the event".to_owned() } else { format!("`{pointer}`") }
 }
 
 /// Applies one mutation to the bytes of an event.
@@ -100,7 +106,8 @@ impl Job<'_> {
         ApplyError::NotJson { mutation: self.name(), reason: reason.to_string() }
     }
 
-    fn wrong(&self, expected: &'static str) -> ApplyError {
+    fn wrong(&self, expected: impl Into<Cow<'static, str>>) -> ApplyError {
+        let expected = expected.into();
         ApplyError::WrongType { mutation: self.name(), at: self.mutation.at.clone(), expected }
     }
 
@@ -111,11 +118,12 @@ impl Job<'_> {
                 ApplyError::NotAPointer { mutation: self.name(), at: at.to_owned() }
             }
             Missing::NoChild { of, key } => {
-                let hint = self
-                    .mutation
-                    .archetype
-                    .map(|archetype| format!("; the events of archetype `{archetype}` have one"));
-                let hint = hint.unwrap_or_default();
+                let hint = match self.mutation.archetype {
+                    Some(archetype) => {
+                        format!("; the events of archetype `{archetype}` have one")
+                    }
+                    None => near(text, &of, &key),
+                };
                 ApplyError::NoPlace { mutation: self.name(), of, key, hint }
             }
         })
@@ -158,11 +166,7 @@ impl Job<'_> {
                 let filler = "All work and no play. ".chars().cycle().take(more);
                 with(&quoted(&content()?.chars().chain(filler).collect::<String>()))
             }
-            Effect::Key(name, new) => match value.strip_suffix('}') {
-                Some("{") => with(&format!("{{{}:{new}}}", quoted(name))),
-                Some(open) => with(&format!("{open},{}:{new}}}", quoted(name))),
-                None => return Err(self.wrong("an object")),
-            },
+            Effect::Key(name, new) => self.with_key(text, &place, name, new)?,
             Effect::Again(new) => match &place.key {
                 Some(key) => {
                     let end = place.entry.end;
@@ -198,6 +202,31 @@ impl Job<'_> {
         Ok(out.into_bytes())
     }
 
+    /// Writes one more key of an object, or one more element of a list where the key is `-`.
+    fn with_key(
+        &self,
+        text: &str,
+        place: &Place,
+        name: &str,
+        new: &str,
+    ) -> Result<String, ApplyError> {
+        let value = &text[place.value.clone()];
+        let (close, entry) = match value.as_bytes().first() {
+            Some(b'{') => ('}', format!("{}:{new}", quoted(name))),
+            Some(b'[') if name == "-" => (']', new.to_owned()),
+            Some(b'[') => return Err(self.wrong("an object; a list takes one more after `-`")),
+            _ => return Err(self.wrong("an object or a list")),
+        };
+        let is_name =
+            |child: &Place| child.key.as_deref().map(locate::decoded).as_deref() == Some(name);
+        if locate::children(text, place).any(|child| is_name(&child)) {
+            return Err(self.wrong(format!("an object without `{name}`; replace that instead")));
+        }
+        let open = value.strip_suffix(close).unwrap_or(value);
+        let comma = if locate::children(text, place).next().is_some() { "," } else { "" };
+        Ok(replaced(text, place.value.clone(), &format!("{open}{comma}{entry}{close}")))
+    }
+
     fn swap(&self, text: &str, place: &Place, other: &str) -> Result<String, ApplyError> {
         let other = self.locate(text, other)?;
         let (first, second) = match place.value.start < other.value.start {
@@ -215,6 +244,31 @@ impl Job<'_> {
             &text[second.end..],
         ]
         .concat())
+    }
+}
+
+/// Says what there is in place of a key that there is not.
+fn near(text: &str, of: &str, key: &str) -> String {
+    let Ok(parent) = locate(text, of) else { return String::new() };
+    let children: Vec<Place> = locate::children(text, &parent).collect();
+    match text.as_bytes().get(parent.value.start) {
+        Some(b'[') => format!("; it is a list of {}", children.len()),
+        Some(b'{') => {
+            let names: Vec<String> = children
+                .iter()
+                .filter_map(|child| child.key.as_deref().map(locate::decoded))
+                .collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let near = crate::nearest(key, &names);
+            if near.is_empty() {
+                "; it is empty".to_owned()
+            } else if names.len() <= 14 {
+                format!("; did you mean `{near}`? It has {}", names.join(", "))
+            } else {
+                format!("; did you mean `{near}`?")
+            }
+        }
+        _ => "; it is neither an object nor a list".to_owned(),
     }
 }
 

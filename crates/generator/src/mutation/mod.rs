@@ -80,7 +80,7 @@ pub enum Effect {
     Word(usize),
     /// A string is lengthened until the event has so many bytes.
     Grow(usize),
-    /// The object gets one more key.
+    /// The object gets one more key, or the list one more element where the key is `-`.
     Key(String, String),
     /// The key is written once more, with this JSON text as its value.
     Again(String),
