@@ -43,12 +43,6 @@ pub(crate) struct SendArgs {
     #[arg(value_parser = parse_url)]
     url: Url,
     #[command(flatten)]
-    plan: PlanArgs,
-    #[command(flatten)]
-    retry: RetryArgs,
-    #[command(flatten)]
-    run: RunArgs,
-    #[command(flatten)]
     events: EventArgs,
     /// Add a header line; may be repeated, and a name may come twice
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = parse_header)]
@@ -72,10 +66,17 @@ pub(crate) struct SendArgs {
     /// Print what the run came to as one object at the end, on standard output
     #[arg(long, value_enum, value_name = "FORM")]
     summary: Option<SummaryForm>,
+    #[command(flatten)]
+    plan: PlanArgs,
+    #[command(flatten)]
+    retry: RetryArgs,
+    #[command(flatten)]
+    run: RunArgs,
 }
 
 /// Whether it is run, and how it goes on after it was killed.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "The run")]
 struct RunArgs {
     /// Print the plan exactly as it will run, as a table or with `--json` a line each, and send nothing
     #[arg(long, conflicts_with_all = ["run", "resume", "summary", "print"])]

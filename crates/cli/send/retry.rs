@@ -18,7 +18,7 @@ pub(crate) struct RetryArgs {
     #[arg(long, value_name = "SHARE", value_parser = parse_jitter, requires = "retry")]
     retry_jitter: Option<u32>,
     /// Which time a retry is signed with
-    #[arg(long, value_enum, default_value = "fresh", requires = "retry")]
+    #[arg(long, value_enum, value_name = "WHICH", default_value = "fresh", requires = "retry")]
     retry_timestamp: Timestamp,
     /// Do not wait for what an answer asks for with `Retry-After`
     #[arg(long, requires = "retry")]
