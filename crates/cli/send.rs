@@ -8,7 +8,7 @@ mod show;
 mod state;
 mod trace;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -87,6 +87,13 @@ struct RunArgs {
     /// Go on with the run in this file: with the same flags, every delivery that was not answered is made
     #[arg(long, value_name = "FILE")]
     resume: Option<PathBuf>,
+}
+
+impl RunArgs {
+    /// Returns where the state of the run is kept, when it is.
+    fn path(&self) -> Option<&Path> {
+        self.run.as_deref().or(self.resume.as_deref())
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -183,6 +190,9 @@ async fn deliver(args: &SendArgs, plan: Plan, load: &Load<'_>) -> Result<Exit, C
         output::talk(&passed_over);
     }
     output::talk(&show::describe(&summary));
+    if let (true, Some(path)) = (summary.stopped, args.run.path()) {
+        output::talk(&format!("go on with `--resume {}` and the same flags", path.display()));
+    }
     if let Some(SummaryForm::Json) = args.summary {
         let line = json_line(&summary).map_err(|error| unwritten(error.into()))?;
         output::muted(std::io::Write::write_fmt(
@@ -249,7 +259,7 @@ fn exit(summary: &Summary) -> Exit {
         Exit::Environment
     } else if summary.stopped {
         Exit::Interrupted
-    } else if summary.failed > 0 {
+    } else if summary.failed + summary.failed_before > 0 {
         Exit::Failed
     } else {
         Exit::Held

@@ -47,7 +47,9 @@ impl Printer {
             None if as_json => (Print::All, None),
             // Standard output is for the summary then.
             None if is_summary_json => (Print::None, None),
-            None if plan.total().is_some_and(|total| total <= PRINTED_MAX) => (Print::All, None),
+            None if plan.turns().zip(0..=PRINTED_MAX).count() as u64 <= PRINTED_MAX => {
+                (Print::All, None)
+            }
             None => (Print::Failures, Some(PRINTED_MAX)),
         };
         Self { as_json, print, left, n_passed_over: 0 }
@@ -198,6 +200,7 @@ pub(crate) fn describe(summary: &Summary) -> String {
         (summary.retries_dropped, "not tried again: too many others were waiting"),
         (summary.without_event, "without an event: nobody spoke, so there is no analysis"),
         (summary.over_before, "over before this run"),
+        (summary.failed_before, "of those had failed"),
     ] {
         if n > 0 {
             text += &format!("\n{n} {what}");

@@ -170,6 +170,7 @@ pub async fn run(
     let elapsed = clock.start.elapsed();
     let summary = flight.tally.summary();
     summary.over_before = run.progress.n_over();
+    summary.failed_before = run.progress.n_failed();
     summary.waiting = queue.retries.len() as u64;
     let is_whole = !summary.stopped;
     summary.planned = if is_whole { Some(queue.n_passed) } else { run.plan.total() };
@@ -195,7 +196,7 @@ struct Upcoming {
     /// In the time of the plan.
     due: Duration,
     together: u32,
-    first_signed: Option<Duration>,
+    first_signed: Option<Timestamp>,
     is_retry: bool,
 }
 
@@ -204,7 +205,7 @@ struct Upcoming {
 struct Again {
     due: Duration,
     number: u32,
-    first_signed: Duration,
+    first_signed: Timestamp,
     turn: Turn,
 }
 
@@ -320,8 +321,8 @@ struct Flight<'a, F> {
 /// A try whose time is all that it waits for.
 struct Ready {
     upcoming: Upcoming,
-    /// The time of the plan that it is signed with.
-    signed: Duration,
+    /// The time that it is signed with.
+    signed: Timestamp,
     prepared: Prepared,
 }
 
@@ -330,7 +331,7 @@ struct Landed {
     attempt: Attempt,
     was_given_up: bool,
     upcoming: Upcoming,
-    signed: Duration,
+    signed: Timestamp,
     held_back: Option<Duration>,
     event_id: Option<String>,
 }
@@ -362,13 +363,9 @@ impl<'a, F: FnMut(Settled)> Flight<'a, F> {
     ) -> Option<Ready> {
         let signed = match (self.run.retry.timestamp, upcoming.first_signed) {
             (SignedAt::Frozen, Some(first)) => first,
-            _ => self.clock.now().max(upcoming.due),
+            _ => self.clock.wall(self.clock.now().max(upcoming.due)),
         };
-        let attempted = Try {
-            turn: upcoming.turn,
-            number: upcoming.number,
-            signed_at: self.clock.wall(signed),
-        };
+        let attempted = Try { turn: upcoming.turn, number: upcoming.number, signed_at: signed };
         let prepared = deliveries(&attempted);
         self.tally.summary().without_event += u64::from(prepared.is_none());
         Some(Ready { upcoming, signed, prepared: prepared? })
