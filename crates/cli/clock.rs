@@ -13,13 +13,18 @@ pub(crate) fn wall() -> Clock {
     Clock::new(jiff::Timestamp::now)
 }
 
-/// Returns the seconds since 1970.
+/// Returns the time of day.
 #[expect(
     clippy::disallowed_methods,
     reason = "the command line reads the clock for everybody else"
 )]
+pub(crate) fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
+/// Returns the seconds since 1970.
 pub(crate) fn now_s() -> i64 {
-    jiff::Timestamp::now().as_second()
+    now().as_second()
 }
 
 /// Draws a number that is another one in every run.

@@ -144,6 +144,11 @@ pub(crate) struct EventArgs {
 }
 
 impl EventArgs {
+    /// Returns the seed.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// Returns what the events are made from.
     pub(crate) fn recipe(&self) -> Recipe {
         let default = Recipe::new(self.seed);

@@ -1,24 +1,34 @@
 //! `ringback send`: delivers events and prints what is answered.
 
-use std::io::Write as _;
+mod dry_run;
+mod load;
+pub(crate) mod plan;
+mod retry;
+mod show;
+mod state;
+mod trace;
+
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Args;
-use ringback_exchange::{Attempt, Failure, Outcome, curl, json_line, printable};
-use ringback_generator::bytes;
-use ringback_report::terminal::{count, duration};
+use clap::{Args, ValueEnum};
+use ringback_exchange::{Attempt, Outcome, curl, json_line, printable};
 use ringback_sender::{
-    AllowHost, CONNECT_TIMEOUT, Delivery, IN_FLIGHT_MAX, Options, Pace, Plan, Rate, Summary,
-    Target, run as send,
+    AllowHost, CONNECT_TIMEOUT, Clock, Options, Plan, Progress, Run, Settled, Summary, Target,
+    run as send,
 };
-use ringback_signature::Secret;
 use url::Url;
 
+use self::load::Load;
+use self::plan::PlanArgs;
+use self::retry::RetryArgs;
+use self::show::{Print, Printer};
+use self::state::{Header, State};
 use crate::address::parse_url;
-use crate::error::CliError;
+use crate::error::{CliError, unwritten};
 use crate::exit::Exit;
 use crate::generate::EventArgs;
-use crate::signals::{Signals, block_on};
+use crate::signals::{Signals, block_on_one_thread};
 use crate::{clock, output, secret};
 
 /// Send events to a receiver and print what it answers
@@ -32,12 +42,6 @@ pub(crate) struct SendArgs {
     /// Where to: a URL, or short for one on this machine: `3000`, `:3000/hooks`, `localhost:3000`
     #[arg(value_parser = parse_url)]
     url: Url,
-    /// How many
-    #[arg(short, long, value_name = "N", default_value_t = 1)]
-    count: u64,
-    /// When: `50/s`, `600/m`, `0.5/h`, whatever is answered; without it each when the last was answered
-    #[arg(long)]
-    rate: Option<Rate>,
     #[command(flatten)]
     events: EventArgs,
     /// Add a header line; may be repeated, and a name may come twice
@@ -55,6 +59,47 @@ pub(crate) struct SendArgs {
     /// Print one line of JSON for each attempt
     #[arg(long)]
     json: bool,
+    /// Which attempts to print: all of up to 100 deliveries, and of more than that the first 100 failures,
+    /// where this says nothing
+    #[arg(long, value_enum, value_name = "WHICH")]
+    print: Option<Print>,
+    /// Print what the run came to as one object at the end, on standard output
+    #[arg(long, value_enum, value_name = "FORM")]
+    summary: Option<SummaryForm>,
+    #[command(flatten)]
+    plan: PlanArgs,
+    #[command(flatten)]
+    retry: RetryArgs,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+/// Whether it is run, and how it goes on after it was killed.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "The run")]
+struct RunArgs {
+    /// Print the plan exactly as it will run, as a table or with `--json` a line each, and send nothing
+    #[arg(long, conflicts_with_all = ["run", "resume", "summary", "print"])]
+    dry_run: bool,
+    /// Keep the state of the run in this file, so that `--resume` can go on with it
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    run: Option<PathBuf>,
+    /// Go on with the run in this file: with the same flags, every delivery that was not answered is made
+    #[arg(long, value_name = "FILE")]
+    resume: Option<PathBuf>,
+}
+
+impl RunArgs {
+    /// Returns where the state of the run is kept, when it is.
+    fn path(&self) -> Option<&Path> {
+        self.run.as_deref().or(self.resume.as_deref())
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum SummaryForm {
+    /// One line of JSON
+    Json,
 }
 
 /// Reads `Name: value` as one header line; a comma separates nothing.
@@ -74,48 +119,52 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
 /// Runs the command.
 pub(crate) fn run(args: &SendArgs) -> Result<Exit, CliError> {
     let secret = args.secret.as_deref().map(secret::read).transpose()?;
-    block_on(deliver(args, secret.as_ref()))
+    let plan = args.plan.plan(args.events.seed())?;
+    let load = Load {
+        recipe: args.events.recipe(),
+        generation: args.plan.generation(),
+        has_fresh_ids: args.plan.has_fresh_ids(),
+        secret: secret.as_ref(),
+    };
+    if args.run.dry_run {
+        return dry_run::print(&plan, args.plan.time_scale, &load, args.json);
+    }
+    // One thread sends and counts, so that nothing is handed over between planning and sending.
+    block_on_one_thread(deliver(args, plan, &load))
 }
 
-async fn deliver(args: &SendArgs, secret: Option<&Secret>) -> Result<Exit, CliError> {
+async fn deliver(args: &SendArgs, plan: Plan, load: &Load<'_>) -> Result<Exit, CliError> {
     let signals = Signals::new()?;
     let options = Options {
         timeout: args.timeout,
         connect_timeout: CONNECT_TIMEOUT,
-        in_flight_max: IN_FLIGHT_MAX,
+        in_flight_max: args.plan.in_flight_max(&plan),
         headers: args.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
         allow_hosts: args.allow_hosts.clone(),
     };
     let target = Target::new(args.url.as_str(), &options).await.map_err(refused)?;
-    let pace = args.rate.map_or(Pace::OneByOne, Pace::Rate);
-    let plan = Plan { count: args.count, pace };
-    let recipe = args.events.recipe();
-    let deliveries = |index| {
-        let body = bytes(&recipe, index);
-        let signature = secret.map(|secret| {
-            let id = ringback_generator::event(&recipe, index).event_id;
-            ringback_signature::sign(secret, &id, clock::now_s(), &body)
-        });
-        let delivery = Delivery::new(index, body);
-        delivery.with_headers(&signature.unwrap_or_default()).unwrap_or_else(|error| {
-            unreachable!("a signature is made of what header lines may hold: {error}")
-        })
-    };
+    let mut printer = Printer::new(&plan, args.print, args.json, args.summary.is_some());
+    let (how, mut state) = begin(args, plan, load, &target)?;
 
-    // A reader that has gone ends the run: nobody would see what else is answered.
+    // A reader that has gone ends the run: nobody would see what else is answered. So does a state that
+    // cannot be written: it would be sent again.
     let (closed, is_closed) = tokio::sync::oneshot::channel();
     let mut closed = Some(closed);
     let mut first_failure = None;
     let mut broken = None;
-    let on_attempt = |attempt: Attempt| {
-        if let Err(error) = print(&attempt, args.json)
+    let on_settled = |Settled { attempt, entry }: Settled| {
+        let is_kept = match (&mut state, &entry) {
+            (Some(state), Some(entry)) => state.put(entry),
+            _ => true,
+        };
+        let printed = printer.print(&attempt);
+        if (printed.is_err() || !is_kept)
             && let Some(closed) = closed.take()
         {
-            broken = Some(error);
+            broken = printed.err();
             let _ = closed.send(());
         }
-        let failed = !matches!(&attempt.outcome, Outcome::Answered(reply) if reply.is_success());
-        if failed && first_failure.is_none() {
+        if first_failure.is_none() && !show::is_success(&attempt) {
             first_failure = Some(attempt);
         }
     };
@@ -125,8 +174,11 @@ async fn deliver(args: &SendArgs, secret: Option<&Secret>) -> Result<Exit, CliEr
             Ok(()) = is_closed => {}
         }
     };
-    let summary = send(&target, &plan, deliveries, on_attempt, stop).await;
+    let summary = send(&target, &how, |attempt| load.prepare(attempt), on_settled, stop).await;
     let summary = summary.map_err(|error| refused(error.into()))?;
+    if let Some(state) = state {
+        state.finish().await?;
+    }
     output::muted(broken.map_or(Ok(()), Err))?;
     // Where nobody was reached, sending the same again shows nothing more.
     let was_reached = |attempt: &Attempt| !matches!(&attempt.outcome, Outcome::Failed(it) if it.kind.is_unreachable());
@@ -134,8 +186,64 @@ async fn deliver(args: &SendArgs, secret: Option<&Secret>) -> Result<Exit, CliEr
         let command = curl(&attempt.url, &attempt.request);
         output::talk(&format!("reproduce the first: {}", printable(&command)));
     }
-    output::talk(&describe(&summary));
+    if let Some(passed_over) = printer.passed_over() {
+        output::talk(&passed_over);
+    }
+    output::talk(&show::describe(&summary));
+    if let (true, Some(path)) = (summary.stopped, args.run.path()) {
+        output::talk(&format!("go on with `--resume {}` and the same flags", path.display()));
+    }
+    if let Some(SummaryForm::Json) = args.summary {
+        let line = json_line(&summary).map_err(|error| unwritten(error.into()))?;
+        output::muted(std::io::Write::write_fmt(
+            &mut output::data().lock(),
+            format_args!("{line}\n"),
+        ))?;
+    }
     Ok(exit(&summary))
+}
+
+/// Puts together what the run is told, and begins or goes on with its file.
+fn begin(
+    args: &SendArgs,
+    plan: Plan,
+    load: &Load<'_>,
+    target: &Target,
+) -> Result<(Run, Option<State>), CliError> {
+    let now = clock::now();
+    let (retry, scale) = (args.retry.retry(), args.plan.time_scale);
+    let first = ringback_generator::event(&load.recipe, 0).event_id;
+    let header = Header {
+        ringback_run: 1,
+        url: target.url().to_owned(),
+        plan: plan.to_string(),
+        retry: retry.to_string(),
+        events: format!("{first}, {} bytes", ringback_generator::bytes(&load.recipe, 0).len()),
+        time_scale: scale,
+        started_at: now.to_string(),
+    };
+    let (state, progress, origin) = match (&args.run.run, &args.run.resume) {
+        (Some(path), _) => (Some(State::begin(path, &header)?), Progress::default(), now),
+        (None, Some(path)) => {
+            let (state, progress, started_at) = State::resume(path, &header)?;
+            output::talk(&format!(
+                "{} over before, {} to be tried again; going on at {:?}",
+                progress.n_over(),
+                progress.n_waiting(),
+                progress.at()
+            ));
+            // In our own time a receiver compares what is signed with its clock: the plan is moved by the
+            // time that was lost. A faster clock is nobody's but the plan's, and goes on where it was.
+            let is_ours = (scale - 1.0).abs() < f64::EPSILON;
+            let lost = jiff::SignedDuration::try_from(progress.at()).unwrap_or_default();
+            let moved = now.checked_sub(lost).unwrap_or(now);
+            (Some(state), progress, if is_ours { moved } else { started_at })
+        }
+        (None, None) => (None, Progress::default(), now),
+    };
+    let clock = Clock { origin, scale };
+    let pacing = args.plan.pacing();
+    Ok((Run { plan, retry, clock, pacing, progress }, state))
 }
 
 fn refused(error: ringback_sender::TargetError) -> CliError {
@@ -146,94 +254,12 @@ fn refused(error: ringback_sender::TargetError) -> CliError {
     make("cannot send").because(error)
 }
 
-fn print(attempt: &Attempt, as_json: bool) -> std::io::Result<()> {
-    let mut out = output::data().lock();
-    if as_json {
-        let mut shown = attempt.clone();
-        shown.request.headers = shown.request.headers.redacted();
-        if let Outcome::Answered(reply) = &mut shown.outcome {
-            reply.headers = reply.headers.redacted();
-        }
-        return writeln!(out, "{}", json_line(&shown)?);
-    }
-    let took = duration(attempt.duration_ms);
-    match &attempt.outcome {
-        Outcome::Answered(reply) => {
-            let to = reply.headers.get("location").filter(|_| reply.is_redirect());
-            let to = to.map(|to| format!(" to {to} (not followed)")).unwrap_or_default();
-            let line = format!("#{} HTTP {}{to} in {took}", attempt.delivery, reply.status);
-            writeln!(out, "{}", printable(&line))?;
-            let body = reply.body.to_text();
-            if !body.is_empty() {
-                writeln!(out, "{}", printable(body.trim_end()))?;
-            }
-            if let Some(bytes) = attempt.reply_cut_at_bytes {
-                writeln!(out, "(the answer is longer and was cut at {bytes} bytes)")?;
-            }
-        }
-        Outcome::Failed(failure) => {
-            let status = failure.status.map(|status| format!(" of HTTP {status}"));
-            let line = format!(
-                "#{} {}{} after {took}: {}",
-                attempt.delivery,
-                failure.kind,
-                status.unwrap_or_default(),
-                failure.detail
-            );
-            writeln!(out, "{}", printable(&line))?;
-        }
-    }
-    Ok(())
-}
-
-fn describe(summary: &Summary) -> String {
-    let mut parts = Vec::new();
-    for (status, n) in &summary.statuses {
-        parts.push(format!("{n} HTTP {status}"));
-    }
-    for (failure, n) in &summary.failures {
-        parts.push(format!("{n} {failure}"));
-    }
-    let sent = usize::try_from(summary.sent).unwrap_or(usize::MAX);
-    let mut text = format!(
-        "{} in {} ({:.1}/s): {}",
-        count(sent, "delivery"),
-        duration(summary.elapsed_ms),
-        summary.requests_per_second,
-        if parts.is_empty() { "nothing was sent".to_owned() } else { parts.join(", ") },
-    );
-    for (what, percentiles) in
-        [("latency", &summary.latency_ms), ("sender's own lateness", &summary.late_ms)]
-    {
-        if let Some(p) = percentiles
-            && summary.sent > 1
-        {
-            text.push_str(&format!(
-                "\n{what}: p50 {}, p90 {}, p99 {}, max {}",
-                duration(p.p50),
-                duration(p.p90),
-                duration(p.p99),
-                duration(p.max)
-            ));
-        }
-    }
-    if summary.delayed_by_cap > 0 {
-        let delayed = summary.delayed_by_cap;
-        text.push_str(&format!("\n{delayed} delayed: too many were in flight"));
-    }
-    if summary.stopped {
-        let left = summary.planned.saturating_sub(summary.sent);
-        text.push_str(&format!("\nstopped: {left} not sent, {} given up", summary.given_up));
-    }
-    text
-}
-
 fn exit(summary: &Summary) -> Exit {
-    if summary.failures.keys().copied().any(Failure::is_unreachable) {
+    if summary.unreachable > 0 {
         Exit::Environment
     } else if summary.stopped {
         Exit::Interrupted
-    } else if summary.succeeded < summary.sent {
+    } else if summary.failed + summary.failed_before > 0 {
         Exit::Failed
     } else {
         Exit::Held

@@ -15,12 +15,18 @@ use crate::error::CliError;
 pub(crate) struct Signals(oneshot::Receiver<()>);
 
 impl Signals {
-    /// Begins to listen for signals.
+    /// Begins to listen for signals, on a thread of its own: whatever else is busy or stuck, a second
+    /// signal is heard.
     pub(crate) fn new() -> Result<Self, CliError> {
-        let mut source = Source::new()
-            .map_err(|error| CliError::environment("cannot listen for signals").because(error))?;
+        let failed = |error| CliError::environment("cannot listen for signals").because(error);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+        let runtime = runtime.map_err(failed)?;
+        let mut source = {
+            let _context = runtime.enter();
+            Source::new().map_err(failed)?
+        };
         let (ask, asked) = oneshot::channel();
-        tokio::spawn(async move {
+        let listen = async move {
             source.next().await;
             let _ = ask.send(());
             source.next().await;
@@ -29,7 +35,9 @@ impl Signals {
                 reason = "the one end that does not wait for main"
             )]
             std::process::exit(130);
-        });
+        };
+        let thread = std::thread::Builder::new().name("signals".to_owned());
+        thread.spawn(move || runtime.block_on(listen)).map_err(failed)?;
         Ok(Self(asked))
     }
 
@@ -85,7 +93,21 @@ impl Source {
 
 /// Starts the runtime that sockets need, and runs `work` on it to its end.
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    on(tokio::runtime::Builder::new_multi_thread(), work)
+}
+
+/// As that, with this thread for all of it.
+pub(crate) fn block_on_one_thread<T>(
+    work: impl Future<Output = Result<T, CliError>>,
+) -> Result<T, CliError> {
+    on(tokio::runtime::Builder::new_current_thread(), work)
+}
+
+fn on<T>(
+    mut builder: tokio::runtime::Builder,
+    work: impl Future<Output = Result<T, CliError>>,
+) -> Result<T, CliError> {
+    let runtime = builder.enable_all().build();
     let runtime = runtime
         .map_err(|error| CliError::environment("cannot start the runtime").because(error))?;
     let ended = runtime.block_on(work);

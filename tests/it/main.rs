@@ -10,6 +10,7 @@ mod corpus;
 mod generate;
 mod listen;
 mod output;
+mod plans;
 mod readme;
 mod schema;
 mod send;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::summary::{from_ms, to_ms};
@@ -21,8 +22,8 @@ pub struct Entry {
     pub number: u32,
     /// When the outcome came, in milliseconds of the plan.
     pub at_ms: f64,
-    /// When the first try was signed, in milliseconds of the plan.
-    pub first_ms: f64,
+    /// The time that the first try was signed with, in milliseconds since 1970.
+    pub first_signed_ms: i64,
     /// The status, when there was a whole reply.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub status: Option<u16>,
@@ -37,6 +38,7 @@ pub struct Progress {
     /// A bit for each delivery that is over.
     over: Vec<u64>,
     n_over: u64,
+    n_failed: u64,
     /// Deliveries that are to be tried again.
     pub(crate) waiting: BTreeMap<u64, Waiting>,
     /// The time of the plan at the last outcome.
@@ -50,20 +52,21 @@ pub(crate) struct Waiting {
     pub(crate) number: u32,
     /// When it is due, in the time of the plan.
     pub(crate) due: Duration,
-    /// When the first try was signed.
-    pub(crate) first_signed: Duration,
+    /// The time that the first try was signed with.
+    pub(crate) first_signed: Timestamp,
 }
 
 impl Entry {
     pub(crate) fn new(
         (delivery, number): (u64, u32),
         at: Duration,
-        first: Duration,
+        first_signed: Timestamp,
         status: Option<u16>,
         next: Option<Duration>,
     ) -> Self {
         let next_ms = next.map(to_ms);
-        Self { delivery, number, at_ms: to_ms(at), first_ms: to_ms(first), status, next_ms }
+        let first_signed_ms = first_signed.as_millisecond();
+        Self { delivery, number, at_ms: to_ms(at), first_signed_ms, status, next_ms }
     }
 }
 
@@ -81,7 +84,8 @@ impl Progress {
                 let waiting = Waiting {
                     number: entry.number.saturating_add(1),
                     due: from_ms(next_ms),
-                    first_signed: from_ms(entry.first_ms),
+                    first_signed: Timestamp::from_millisecond(entry.first_signed_ms)
+                        .unwrap_or_default(),
                 };
                 self.waiting.insert(entry.delivery, waiting);
             }
@@ -92,7 +96,10 @@ impl Progress {
                     self.over.resize(word + 1, 0);
                 }
                 let bit = 1 << (entry.delivery % 64);
-                self.n_over += u64::from(self.over[word] & bit == 0);
+                let is_new = self.over[word] & bit == 0;
+                let has_failed = !entry.status.is_some_and(|status| (200..=299).contains(&status));
+                self.n_over += u64::from(is_new);
+                self.n_failed += u64::from(is_new && has_failed);
                 self.over[word] |= bit;
             }
         }
@@ -102,6 +109,11 @@ impl Progress {
     /// Returns how many deliveries are over.
     pub fn n_over(&self) -> u64 {
         self.n_over
+    }
+
+    /// Returns how many of those were not answered with 200 to 299.
+    pub fn n_failed(&self) -> u64 {
+        self.n_failed
     }
 
     /// Returns how many wait to be tried again.
@@ -133,13 +145,13 @@ mod tests {
     fn entry(delivery: u64, number: u32, next: Option<u64>) -> Entry {
         let at = Duration::from_millis(u64::from(number) * 100);
         let next = next.map(Duration::from_millis);
-        Entry::new((delivery, number), at, Duration::from_millis(1), Some(503), next)
+        Entry::new((delivery, number), at, Timestamp::UNIX_EPOCH, Some(503), next)
     }
 
     #[test]
     fn an_entry_is_one_short_line() {
         let line = serde_json::to_string(&entry(7, 2, Some(5_000))).unwrap();
-        insta::assert_snapshot!(line, @r#"{"delivery":7,"number":2,"atMs":200.0,"firstMs":1.0,"status":503,"nextMs":5000.0}"#);
+        insta::assert_snapshot!(line, @r#"{"delivery":7,"number":2,"atMs":200.0,"firstSignedMs":0,"status":503,"nextMs":5000.0}"#);
         assert_eq!(serde_json::from_str::<Entry>(&line).unwrap(), entry(7, 2, Some(5_000)));
     }
 
@@ -151,9 +163,9 @@ mod tests {
         assert_eq!((progress.n_over(), progress.n_waiting()), (0, 1));
         let waiting = progress.waiting[&3];
         assert_eq!((waiting.number, waiting.due), (3, Duration::from_secs(9)));
-        assert_eq!(waiting.first_signed, Duration::from_millis(1));
+        assert_eq!(waiting.first_signed, Timestamp::UNIX_EPOCH);
         assert!(progress.take(&entry(3, 3, None)));
-        assert_eq!((progress.n_over(), progress.n_waiting()), (1, 0));
+        assert_eq!((progress.n_over(), progress.n_waiting(), progress.n_failed()), (1, 0, 1));
         assert_eq!(progress.at(), Duration::from_millis(300));
         assert!(!progress.take(&entry(DELIVERY_MAX, 1, None)));
     }

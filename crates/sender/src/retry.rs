@@ -278,6 +278,10 @@ impl Retry {
         if matches!(outcome, Outcome::Answered(reply) if reply.is_success()) {
             return Next::Nothing;
         }
+        // What the guard has refused once, it refuses again.
+        if matches!(outcome, Outcome::Failed(it) if it.kind == Failure::Guarded) {
+            return Next::Nothing;
+        }
         if matches!(outcome, Outcome::Answered(reply) if reply.status == 410) && !self.is_none() {
             return Next::Gone;
         }
@@ -495,6 +499,7 @@ mod tests {
         assert_eq!(next(own, &answered(204, &[]), 1), Next::Nothing);
         assert_eq!(next(own, &answered(410, &[]), 1), Next::Gone);
         assert_eq!(next("none", &answered(410, &[]), 1), Next::Nothing);
+        assert_eq!(next(own, &failed(Failure::Guarded), 1), Next::Nothing);
         for wrong in ["", "5", "5s,,5s", "soon"] {
             assert!(wrong.parse::<Retry>().is_err(), "{wrong}");
         }

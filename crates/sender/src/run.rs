@@ -31,6 +31,9 @@ pub const IN_FLIGHT_MAX: usize = 1_000;
 /// How many deliveries may wait to be tried again. One more is given up, and the summary says so.
 pub const WAITING_MAX: usize = 1_000_000;
 
+/// How long before its time a delivery is made ready, so that at its time it only has to leave.
+const LEAD: Duration = Duration::from_millis(2);
+
 /// How long what is in flight may go on after the run was stopped.
 pub const STOP_GRACE: Duration = Duration::from_millis(700);
 
@@ -98,8 +101,8 @@ pub struct Settled {
 /// due beyond that waits, and the summary says how many had to, and how long. Where the receiver sets the
 /// pace, the plan says how many are in flight.
 ///
-/// `deliveries` is asked for each try when it is due, so that they need no room before; where it has
-/// nothing, there is no such event, and that is counted. `on_settled` gets every attempt in the order of
+/// `deliveries` is asked for each try shortly before it is due, so that they need no room before; where it
+/// has nothing, there is no such event, and that is counted. `on_settled` gets every attempt in the order of
 /// their outcomes; both are called between two deliveries, so that time spent in them shows as the
 /// sender's lateness. When `stop` comes, nothing new is begun, what is in flight is given up after
 /// [`STOP_GRACE`], and the summary still comes.
@@ -140,16 +143,20 @@ pub async fn run(
                 flight.tally.summary().stopped = true;
                 break;
             }
-            () = pacer.wait_until(clock.start, due), if has_room => {
-                if let Some(next) = next {
-                    queue.take(next.is_retry);
-                    let held_back = full_until.checked_sub(due).filter(|it| !it.is_zero());
-                    flight.begin(target, next, due, held_back, &mut deliveries);
-                    // The request leaves before the next is thought of, unless both are to leave at once.
-                    if queue.begins_a_group() {
-                        tokio::task::yield_now().await;
-                    }
+            () = pacer.wait_until(clock.start, due.saturating_sub(LEAD)), if has_room => {
+                let group = queue.take_group(clock.now());
+                let due = group.first().map_or(due, |first| clock.real(first.due));
+                let ready: Vec<_> = group
+                    .into_iter()
+                    .filter_map(|upcoming| flight.prepare(upcoming, &mut deliveries))
+                    .collect();
+                pacer.wait_until(clock.start, due).await;
+                let held_back = full_until.checked_sub(due).filter(|it| !it.is_zero());
+                for ready in ready {
+                    flight.begin(target, ready, due, held_back);
                 }
+                // The requests leave before what comes next is thought of.
+                tokio::task::yield_now().await;
             }
             () = flight.settle_one(&mut queue), if !flight.attempts.is_empty() => {
                 if run.plan.is_open() && !has_room {
@@ -163,6 +170,7 @@ pub async fn run(
     let elapsed = clock.start.elapsed();
     let summary = flight.tally.summary();
     summary.over_before = run.progress.n_over();
+    summary.failed_before = run.progress.n_failed();
     summary.waiting = queue.retries.len() as u64;
     let is_whole = !summary.stopped;
     summary.planned = if is_whole { Some(queue.n_passed) } else { run.plan.total() };
@@ -188,7 +196,7 @@ struct Upcoming {
     /// In the time of the plan.
     due: Duration,
     together: u32,
-    first_signed: Option<Duration>,
+    first_signed: Option<Timestamp>,
     is_retry: bool,
 }
 
@@ -197,7 +205,7 @@ struct Upcoming {
 struct Again {
     due: Duration,
     number: u32,
-    first_signed: Duration,
+    first_signed: Timestamp,
     turn: Turn,
 }
 
@@ -265,26 +273,29 @@ impl Queue {
             is_retry: true,
         });
         match (turn, retry) {
-            // What is begun with those before it does not wait.
-            (Some(turn), Some(retry)) if turn.together > 0 && retry.due < turn.due => Some(retry),
+            (Some(turn), Some(retry)) if retry.due < turn.due => Some(retry),
             (Some(turn), _) => Some(turn),
             (None, retry) => retry,
         }
     }
 
-    /// Takes away what `next` has returned.
-    fn take(&mut self, is_retry: bool) {
-        if is_retry {
+    /// Takes what `next` returns, and all that is begun together with it.
+    fn take_group(&mut self, now: Duration) -> Vec<Upcoming> {
+        let mut group = Vec::with_capacity(1);
+        let Some(first) = self.next(now) else { return group };
+        group.push(first);
+        if first.is_retry {
             self.retries.pop();
-        } else {
+            return group;
+        }
+        self.turns.next();
+        self.n_passed += 1;
+        while let Some(turn) = self.next_turn().filter(|turn| turn.together == 0) {
+            group.push(Upcoming { turn, ..first });
             self.turns.next();
             self.n_passed += 1;
         }
-    }
-
-    /// Tells whether the plan's next delivery is not begun together with those before it.
-    fn begins_a_group(&mut self) -> bool {
-        self.turns.peek().is_none_or(|turn| turn.together > 0)
+        group
     }
 
     /// Has a delivery tried again, if there is room for it.
@@ -307,12 +318,20 @@ struct Flight<'a, F> {
     tally: Tally,
 }
 
+/// A try whose time is all that it waits for.
+struct Ready {
+    upcoming: Upcoming,
+    /// The time that it is signed with.
+    signed: Timestamp,
+    prepared: Prepared,
+}
+
 /// An attempt that has ended, and what was known of it when it began.
 struct Landed {
     attempt: Attempt,
     was_given_up: bool,
     upcoming: Upcoming,
-    signed: Duration,
+    signed: Timestamp,
     held_back: Option<Duration>,
     event_id: Option<String>,
 }
@@ -336,27 +355,24 @@ impl<'a, F: FnMut(Settled)> Flight<'a, F> {
         together == 0 || n == 0 || n + together as usize <= most
     }
 
-    fn begin(
+    /// Makes the request of a try, shortly before its time.
+    fn prepare(
         &mut self,
-        target: &Target,
         upcoming: Upcoming,
-        due: Duration,
-        held_back: Option<Duration>,
         deliveries: &mut impl FnMut(&Try) -> Option<Prepared>,
-    ) {
+    ) -> Option<Ready> {
         let signed = match (self.run.retry.timestamp, upcoming.first_signed) {
             (SignedAt::Frozen, Some(first)) => first,
-            _ => self.clock.now(),
+            _ => self.clock.wall(self.clock.now().max(upcoming.due)),
         };
-        let attempted = Try {
-            turn: upcoming.turn,
-            number: upcoming.number,
-            signed_at: self.clock.wall(signed),
-        };
-        let Some(Prepared { delivery, event_id }) = deliveries(&attempted) else {
-            self.tally.summary().without_event += 1;
-            return;
-        };
+        let attempted = Try { turn: upcoming.turn, number: upcoming.number, signed_at: signed };
+        let prepared = deliveries(&attempted);
+        self.tally.summary().without_event += u64::from(prepared.is_none());
+        Some(Ready { upcoming, signed, prepared: prepared? })
+    }
+
+    fn begin(&mut self, target: &Target, ready: Ready, due: Duration, held_back: Option<Duration>) {
+        let Ready { upcoming, signed, prepared: Prepared { delivery, event_id } } = ready;
         let target = target.clone();
         let planned = Planned { start: self.clock.start, due };
         let mut given_up = self.give_up.subscribe();

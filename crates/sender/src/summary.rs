@@ -15,6 +15,8 @@ pub struct Summary {
     pub planned: Option<u64>,
     /// How many of them were over before this run, which went on with an earlier one.
     pub over_before: u64,
+    /// How many of those had failed.
+    pub failed_before: u64,
     /// How many of them there was no event for, such as the analysis of a call in which nobody spoke.
     pub without_event: u64,
     /// How many of them were begun; fewer than planned when the run was stopped.
@@ -112,6 +114,7 @@ impl Tally {
         let summary = Summary {
             planned: None,
             over_before: 0,
+            failed_before: 0,
             without_event: 0,
             sent: 0,
             attempts: 0,
@@ -290,6 +293,7 @@ mod tests {
         {
           "planned": null,
           "over_before": 0,
+          "failed_before": 0,
           "without_event": 0,
           "sent": 6,
           "attempts": 7,

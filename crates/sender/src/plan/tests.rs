@@ -298,7 +298,7 @@ proptest! {
     }
 
     #[test]
-    fn an_even_rate_keeps_its_count_in_its_time(rate in 1_u32..5000, seconds in 1_u64..20) {
+    fn an_even_rate_keeps_its_count_in_its_time(rate in 1_u32..500, seconds in 1_u64..5) {
         let plan = Plan { duration: Some(Duration::from_secs(seconds)), ..rated(UNLIMITED, &format!("{rate}/s")) };
         prop_assert_eq!(plan.total(), Some(u64::from(rate) * seconds));
     }

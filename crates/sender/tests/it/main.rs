@@ -9,6 +9,7 @@ mod answers;
 mod failures;
 mod guard;
 mod orders;
+mod paused;
 mod receiver;
 mod requests;
 mod retries;

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use ringback_exchange::{Because, Part};
 use ringback_sender::{
-    Delivery, Duplicates, Order, Pace, PairOrder, Pairs, Plan, Prepared, Try, run,
+    Delivery, Duplicates, Order, Pace, PairOrder, Pairs, Plan, Prepared, Try, UNLIMITED, run,
 };
 use tokio::sync::watch;
 
@@ -93,4 +93,14 @@ async fn the_receiver_sees_the_plan() {
         .collect();
     assert_eq!(seen, planned);
     assert_eq!((summary.planned, summary.sent, summary.without_event), (Some(20), 16, 4));
+}
+
+#[tokio::test]
+async fn where_the_receiver_sets_the_pace_a_duration_ends_the_run() {
+    let receiver = Receiver::answering(OK).await;
+    let duration = Some(std::time::Duration::from_millis(50));
+    let plan = Plan { duration, ..Plan::new(UNLIMITED, Pace::OneByOne) };
+    let (summary, _) = whole(&receiver.target().await, &run_of(&plan)).await;
+    assert!(summary.sent > 0 && summary.elapsed_ms >= 50.0, "{summary:?}");
+    assert_eq!((summary.planned, summary.stopped), (Some(summary.sent), false));
 }

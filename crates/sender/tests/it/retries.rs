@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ringback_exchange::{Because, Failure};
 use ringback_sender::{
-    Clock, Delivery, Pace, Plan, Prepared, Progress, Retry, Run, Settled, SignedAt, Try, run,
+    Clock, Delivery, Entry, Pace, Plan, Prepared, Progress, Retry, Run, Settled, SignedAt, Try, run,
 };
 
 use crate::receiver::{OK, Receiver};
@@ -170,4 +170,31 @@ async fn what_waits_does_not_keep_the_plan_from_going_on() {
     assert_eq!((summary.attempts, summary.succeeded), (4, 3));
     assert_eq!(attempts.last().unwrap().delivery, 0);
     assert!(Duration::from_secs_f64(summary.elapsed_ms / 1000.0) >= Duration::from_millis(30));
+}
+
+/// A receiver that guards against replays must see the same signature whether or not the run was killed
+/// between two tries.
+#[tokio::test]
+async fn a_frozen_time_outlives_the_run() {
+    let receiver = answering(&[OK]).await;
+    let first: Timestamp = "2025-12-31T23:00:00Z".parse().unwrap();
+    let mut progress = Progress::default();
+    assert!(progress.take(&Entry {
+        delivery: 0,
+        number: 1,
+        at_ms: 1000.0,
+        first_signed_ms: first.as_millisecond(),
+        status: Some(503),
+        next_ms: Some(1500.0),
+    }));
+    let retry = Retry { timestamp: SignedAt::Frozen, ..retrying(1, "5s").retry };
+    let how = Run { retry, progress, ..retrying(1, "none") };
+    let mut signed = Vec::new();
+    let deliveries = |attempt: &Try| {
+        signed.push((attempt.number, attempt.signed_at));
+        Some(Prepared { delivery: Delivery::new(0, "{}"), event_id: None })
+    };
+    let target = receiver.target().await;
+    run(&target, &how, deliveries, |_| {}, std::future::pending()).await.unwrap();
+    assert_eq!(signed, [(2, first)]);
 }
