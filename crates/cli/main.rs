@@ -18,8 +18,11 @@ mod sample;
 mod schema;
 mod secret;
 mod send;
+mod sign;
 mod signals;
+mod signer;
 mod validate;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -45,6 +48,8 @@ enum Command {
     Send(send::SendArgs),
     Listen(listen::ListenArgs),
     Export(export::ExportArgs),
+    Sign(sign::SignCommand),
+    Verify(verify::VerifyArgs),
     Generate(generate::GenerateArgs),
     Validate(validate::ValidateArgs),
     Schema(schema::SchemaArgs),
@@ -62,6 +67,8 @@ fn main() -> ExitCode {
         Command::Send(args) => send::run(&args),
         Command::Listen(args) => listen::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Sign(args) => sign::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Validate(args) => validate::run(&args),
         Command::Schema(args) => schema::run(&args),

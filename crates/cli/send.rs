@@ -11,7 +11,7 @@ use ringback_sender::{
     AllowHost, CONNECT_TIMEOUT, Delivery, IN_FLIGHT_MAX, Options, Pace, Plan, Rate, Summary,
     Target, run as send,
 };
-use ringback_signature::Secret;
+use ringback_signature::{Expected, Fault, Message, Signer};
 use url::Url;
 
 use crate::address::parse_url;
@@ -19,7 +19,8 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::generate::EventArgs;
 use crate::signals::{Signals, block_on};
-use crate::{clock, output, secret};
+use crate::signer::{SignArgs, describe as describe_fault};
+use crate::{clock, output};
 
 /// Send events to a receiver and print what it answers
 ///
@@ -46,9 +47,8 @@ pub(crate) struct SendArgs {
     /// How long an answer may take, such as `500ms` or `10s`
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "10s")]
     timeout: Duration,
-    /// Sign by Standard Webhooks with this secret: its text, `env:NAME` or `file:PATH`
-    #[arg(long, value_name = "SECRET", env = "RINGBACK_SECRET", hide_env_values = true)]
-    secret: Option<String>,
+    #[command(flatten)]
+    sign: SignArgs,
     /// A host beyond this machine that events may be sent to; may be repeated
     #[arg(long = "allow-host", value_name = "HOST[:PORT]")]
     allow_hosts: Vec<AllowHost>,
@@ -58,7 +58,7 @@ pub(crate) struct SendArgs {
 }
 
 /// Reads `Name: value` as one header line; a comma separates nothing.
-fn parse_header(text: &str) -> Result<(String, String), String> {
+pub(crate) fn parse_header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once(':').ok_or("write it as `Name: value`")?;
     Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
@@ -73,11 +73,11 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
 
 /// Runs the command.
 pub(crate) fn run(args: &SendArgs) -> Result<Exit, CliError> {
-    let secret = args.secret.as_deref().map(secret::read).transpose()?;
-    block_on(deliver(args, secret.as_ref()))
+    let signer = args.sign.signer()?;
+    block_on(deliver(args, signer.as_ref()))
 }
 
-async fn deliver(args: &SendArgs, secret: Option<&Secret>) -> Result<Exit, CliError> {
+async fn deliver(args: &SendArgs, signer: Option<&Signer>) -> Result<Exit, CliError> {
     let signals = Signals::new()?;
     let options = Options {
         timeout: args.timeout,
@@ -92,9 +92,10 @@ async fn deliver(args: &SendArgs, secret: Option<&Secret>) -> Result<Exit, CliEr
     let recipe = args.events.recipe();
     let deliveries = |index| {
         let body = bytes(&recipe, index);
-        let signature = secret.map(|secret| {
+        let signature = signer.map(|signer| {
             let id = ringback_generator::event(&recipe, index).event_id;
-            ringback_signature::sign(secret, &id, clock::now_s(), &body)
+            let url = args.url.as_str();
+            signer.headers(&Message { id: &id, timestamp_ms: clock::now_ms(), url, body: &body })
         });
         let delivery = Delivery::new(index, body);
         delivery.with_headers(&signature.unwrap_or_default()).unwrap_or_else(|error| {
@@ -107,6 +108,8 @@ async fn deliver(args: &SendArgs, secret: Option<&Secret>) -> Result<Exit, CliEr
     let mut closed = Some(closed);
     let mut first_failure = None;
     let mut broken = None;
+    let fault = signer.and_then(Signer::fault);
+    let expected = fault.map_or(Expected::Accepted, Fault::expected);
     let on_attempt = |attempt: Attempt| {
         if let Err(error) = print(&attempt, args.json)
             && let Some(closed) = closed.take()
@@ -114,7 +117,7 @@ async fn deliver(args: &SendArgs, secret: Option<&Secret>) -> Result<Exit, CliEr
             broken = Some(error);
             let _ = closed.send(());
         }
-        let failed = !matches!(&attempt.outcome, Outcome::Answered(reply) if reply.is_success());
+        let failed = !matches!(&attempt.outcome, Outcome::Answered(reply) if expected.is_met_by(reply.status));
         if failed && first_failure.is_none() {
             first_failure = Some(attempt);
         }
@@ -128,6 +131,10 @@ async fn deliver(args: &SendArgs, secret: Option<&Secret>) -> Result<Exit, CliEr
     let summary = send(&target, &plan, deliveries, on_attempt, stop).await;
     let summary = summary.map_err(|error| refused(error.into()))?;
     output::muted(broken.map_or(Ok(()), Err))?;
+    if let Some(fault) = fault {
+        output::talk(&describe_fault(fault));
+    }
+    let has_failed = first_failure.is_some();
     // Where nobody was reached, sending the same again shows nothing more.
     let was_reached = |attempt: &Attempt| !matches!(&attempt.outcome, Outcome::Failed(it) if it.kind.is_unreachable());
     if let Some(attempt) = first_failure.filter(was_reached) {
@@ -135,7 +142,7 @@ async fn deliver(args: &SendArgs, secret: Option<&Secret>) -> Result<Exit, CliEr
         output::talk(&format!("reproduce the first: {}", printable(&command)));
     }
     output::talk(&describe(&summary));
-    Ok(exit(&summary))
+    Ok(exit(&summary, has_failed))
 }
 
 fn refused(error: ringback_sender::TargetError) -> CliError {
@@ -228,12 +235,12 @@ fn describe(summary: &Summary) -> String {
     text
 }
 
-fn exit(summary: &Summary) -> Exit {
+fn exit(summary: &Summary, has_failed: bool) -> Exit {
     if summary.failures.keys().copied().any(Failure::is_unreachable) {
         Exit::Environment
     } else if summary.stopped {
         Exit::Interrupted
-    } else if summary.succeeded < summary.sent {
+    } else if has_failed {
         Exit::Failed
     } else {
         Exit::Held

@@ -12,6 +12,7 @@ mod output;
 mod readme;
 mod schema;
 mod send;
+mod sign;
 mod snapshots;
 mod stranger;
 mod tidy;

@@ -16,7 +16,7 @@ mod printable;
 
 pub use attempt::{Attempt, Failure, FailureDetail, Outcome, Verdict};
 pub use content::Content;
-pub use curl::curl;
+pub use curl::{curl, curl_exact};
 pub use exchange::{Exchange, Forwarded, Wire};
 pub use headers::{Header, Headers, is_secret};
 pub use message::{Reply, Request};

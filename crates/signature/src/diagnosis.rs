@@ -254,6 +254,9 @@ impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const RAW: &str = "verify the raw bytes, before anything reads them";
         match self {
+            Self::WhiteSpaceAdded { bytes: 1 } => {
+                write!(f, "this body without the white space at its end: {RAW}")
+            }
             Self::WhiteSpaceAdded { bytes } => {
                 write!(f, "this body without the {bytes} bytes of white space at its end: {RAW}")
             }

@@ -124,6 +124,11 @@ impl Template {
         found
     }
 
+    /// Returns the names of its header lines.
+    pub fn header_names(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().map(|line| line.name.as_str())
+    }
+
     /// Tells whether one line can hold the signatures of several secrets.
     pub fn has_list(&self) -> bool {
         self.lines.iter().any(|line| line.separator.is_some())
