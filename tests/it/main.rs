@@ -9,6 +9,7 @@ mod check;
 mod generate;
 mod listen;
 mod output;
+mod peers;
 mod readme;
 mod schema;
 mod send;
