@@ -7,6 +7,8 @@ mod accept;
 mod address;
 mod check;
 mod clock;
+mod config;
+mod context;
 mod documents;
 mod error;
 mod exit;
@@ -14,6 +16,7 @@ mod export;
 mod generate;
 mod listen;
 mod output;
+mod routes;
 mod sample;
 mod schema;
 mod secret;
@@ -26,8 +29,9 @@ mod verify;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use crate::config::Config;
 use crate::error::CliError;
 use crate::exit::Exit;
 
@@ -60,7 +64,35 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    match arguments() {
+        Ok(arguments) => run(arguments),
+        Err(error) => report(&error).into(),
+    }
+}
+
+/// Reads the command line, whose defaults are those of `ringback.toml`.
+fn arguments() -> Result<Arguments, CliError> {
+    let configured = Config::load().and_then(|config| {
+        let command = config.apply(Arguments::command())?;
+        Ok((config, command))
+    });
+    let (config, mut command) = configured.inspect_err(|_| {
+        // Whoever asks for help gets it, whatever a file says.
+        if let Err(asked) = Arguments::command().try_get_matches()
+            && !asked.use_stderr()
+        {
+            asked.exit();
+        }
+    })?;
+    let matches = command.try_get_matches_from_mut(std::env::args_os());
+    let parsed = matches.and_then(|mut matches| Arguments::from_arg_matches_mut(&mut matches));
+    parsed.map_err(|error| match config.explain(&error) {
+        Some(error) => error,
+        None => error.format(&mut command).exit(),
+    })
+}
+
+fn run(arguments: Arguments) -> ExitCode {
     arguments.color.apply();
     let ended = match arguments.command {
         Command::Check(args) => check::run(&args),

@@ -15,9 +15,11 @@ use ringback_signature::{Expected, Fault, Message, Signer};
 use url::Url;
 
 use crate::address::parse_url;
+use crate::context::ContextArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::generate::EventArgs;
+use crate::routes::RouteArgs;
 use crate::signals::{Signals, block_on};
 use crate::signer::{SignArgs, describe as describe_fault};
 use crate::{clock, output};
@@ -32,7 +34,9 @@ use crate::{clock, output};
 pub(crate) struct SendArgs {
     /// Where to: a URL, or short for one on this machine: `3000`, `:3000/hooks`, `localhost:3000`
     #[arg(value_parser = parse_url)]
-    url: Url,
+    url: Option<Url>,
+    #[command(flatten)]
+    routes: RouteArgs,
     /// How many
     #[arg(short, long, value_name = "N", default_value_t = 1)]
     count: u64,
@@ -49,6 +53,8 @@ pub(crate) struct SendArgs {
     timeout: Duration,
     #[command(flatten)]
     sign: SignArgs,
+    #[command(flatten)]
+    context: ContextArgs,
     /// A host beyond this machine that events may be sent to; may be repeated
     #[arg(long = "allow-host", value_name = "HOST[:PORT]")]
     allow_hosts: Vec<AllowHost>,
@@ -86,7 +92,8 @@ async fn deliver(args: &SendArgs, signer: Option<&Signer>) -> Result<Exit, CliEr
         headers: args.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
         allow_hosts: args.allow_hosts.clone(),
     };
-    let target = Target::new(args.url.as_str(), &options).await.map_err(refused)?;
+    let url = args.routes.choose("conversation.completed", args.url.as_ref())?.as_str();
+    let target = Target::new(url, &options).await.map_err(refused)?;
     let pace = args.rate.map_or(Pace::OneByOne, Pace::Rate);
     let plan = Plan { count: args.count, pace };
     let recipe = args.events.recipe();
@@ -94,11 +101,12 @@ async fn deliver(args: &SendArgs, signer: Option<&Signer>) -> Result<Exit, CliEr
         let body = bytes(&recipe, index);
         let signature = signer.map(|signer| {
             let id = ringback_generator::event(&recipe, index).event_id;
-            let url = args.url.as_str();
             signer.headers(&Message { id: &id, timestamp_ms: clock::now_ms(), url, body: &body })
         });
         let delivery = Delivery::new(index, body);
-        delivery.with_headers(&signature.unwrap_or_default()).unwrap_or_else(|error| {
+        let mut headers = args.context.headers(recipe.seed, index, 1);
+        headers.0.extend(signature.unwrap_or_default().0);
+        delivery.with_headers(&headers).unwrap_or_else(|error| {
             unreachable!("a signature is made of what header lines may hold: {error}")
         })
     };
