@@ -20,6 +20,9 @@ use crate::signer::near;
 
 /// The file in a project's folder.
 pub(crate) const FILE: &str = "ringback.toml";
+/// Flags with which somebody answers for where events go, or for whom they trust. A file that came with
+/// a project must not do it in their place.
+const PERSONAL: [&str; 3] = ["allow-host", "i-own", "insecure"];
 /// The flag that `[targets]` is a list of.
 const ROUTE: &str = "route";
 
@@ -243,6 +246,10 @@ fn setting(
         let what = "is neither text, a number, true or false, nor a list of them";
         CliError::usage(format!("{place}: the value of `{flag}` {what}"))
     })?;
+    if PERSONAL.contains(&flag) {
+        return Err(CliError::usage(format!("{place}: `{flag}` cannot be set by a file"))
+            .hint(format!("say it yourself, by `--{flag}` or `{}`", variable(flag))));
+    }
     let is_reference = |value: &String| value.starts_with("env:") || value.starts_with("file:");
     if flag == "secret" && !values.iter().all(is_reference) {
         // A file in a project is read by many, and stays in its history.

@@ -14,6 +14,7 @@ mod error;
 mod exit;
 mod export;
 mod generate;
+mod init;
 mod listen;
 mod output;
 mod routes;
@@ -52,6 +53,7 @@ enum Command {
     Send(send::SendArgs),
     Listen(listen::ListenArgs),
     Export(export::ExportArgs),
+    Init(init::InitArgs),
     Sign(sign::SignCommand),
     Verify(verify::VerifyArgs),
     Generate(generate::GenerateArgs),
@@ -99,6 +101,7 @@ fn run(arguments: Arguments) -> ExitCode {
         Command::Send(args) => send::run(&args),
         Command::Listen(args) => listen::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Init(args) => init::run(&args),
         Command::Sign(args) => sign::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Generate(args) => generate::run(&args),

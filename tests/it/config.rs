@@ -87,6 +87,10 @@ fn what_is_wrong_with_the_file_is_said_with_its_place() {
     insta::assert_snapshot!(said("[send]\nrate = \"often\"\n", &["send", "localhost"]), @"error: ringback.toml:2:1: invalid value 'often' for '--rate <RATE>': `often` is no rate: write it as `50/s`, `600/m` or `0.5/h`, with at most 6 decimals");
     insta::assert_snapshot!(said("[targets]\na = \"ftp://x\"\n", &["send", "localhost"]), @"error: ringback.toml:1:2: invalid value 'a=ftp://x' for '--route <TYPE=URL>': the scheme is `ftp`: use `http` or `https`");
     insta::assert_snapshot!(said("[sned]\n", &any), @"error: ringback.toml:1:2: there is no command `sned` (did you mean `send`?)");
+    insta::assert_snapshot!(said("[send]\nallow-host = \"10.0.0.1\"\n", &any), @"
+    error: ringback.toml:2:1: `allow-host` cannot be set by a file
+    hint: say it yourself, by `--allow-host` or `RINGBACK_ALLOW_HOST`
+    ");
     folder.run(&["send", "--help"]).expect(0);
     // What was typed is not blamed on the file.
     insta::assert_snapshot!(said("[send]\nrate = \"often\"\n", &["send", "localhost", "--rate", "often"]).lines().next().unwrap(), @"error: invalid value 'often' for '--rate <RATE>': `often` is no rate: write it as `50/s`, `600/m` or `0.5/h`, with at most 6 decimals");
@@ -126,4 +130,32 @@ fn an_attempt_says_what_it_is_only_when_asked() {
     insta::assert_snapshot!(by_run[0].as_ref().unwrap(), @"00-71167fbedbefd4dc468ba4107cf93fea-38746f323d954847-01");
     folder.run(&["send", &addr, "--run-id", "a b"]).expect(2);
     folder.run(&["send", &addr, "--attempt-header", "a b"]).expect(2);
+}
+
+#[test]
+fn init_writes_files_that_work_and_overwrites_none() {
+    let folder = Folder::new();
+    insta::assert_snapshot!(folder.run(&["init"]).expect(0).stderr, @"
+    wrote ./ringback.toml
+    wrote ./scenarios/first.yaml
+    next: ringback check, and ringback send http://localhost:3000/your/receiver
+    ");
+    // What is new is accepted, and then it holds.
+    folder.run(&["check"]).expect(4);
+    folder.run(&["accept"]).expect(0);
+    folder.run(&["check"]).expect(0);
+
+    // Every setting that stands there in a comment is one that is taken.
+    let file = folder.read("ringback.toml");
+    let is_setting = |line: &&str| line.starts_with('#') && !line.starts_with("# ");
+    assert!(file.lines().filter(is_setting).count() > 10, "{file}");
+    let line = |line| if is_setting(&line) { &line[1..] } else { line };
+    let file = file.lines().map(line).collect::<Vec<_>>().join("\n");
+    folder.write("ringback.toml", &file);
+    let with_seed = folder.run(&["generate"]).expect(0).stdout;
+    assert_eq!(with_seed, folder.run(&["generate", "--seed", "42"]).expect(0).stdout);
+
+    let output = folder.run(&["init", "."]).expect(0);
+    assert!(output.stderr.contains("left ./ringback.toml as it is"), "{}", output.stderr);
+    assert_eq!(folder.read("ringback.toml"), file);
 }
