@@ -42,6 +42,12 @@ pub enum Diagnosis {
         /// How many.
         times: usize,
     },
+    /// There are more signatures than anybody needs, and each costs whoever verifies.
+    #[error("`{name}` holds more than {} signatures", crate::SIGNATURES_MAX)]
+    TooManySignatures {
+        /// Which.
+        name: String,
+    },
     /// The id is empty or no text.
     #[error("`{name}` is empty or not UTF-8")]
     MalformedId {
@@ -186,6 +192,7 @@ impl Diagnosis {
             Self::OtherScheme { .. } => "other-scheme",
             Self::RepeatedHeader { .. } => "repeated-header",
             Self::RepeatedTimestamp { .. } => "repeated-timestamp",
+            Self::TooManySignatures { .. } => "too-many-signatures",
             Self::MalformedId { .. } => "malformed-id",
             Self::UnknownId => "unknown-id",
             Self::MalformedTimestamp { .. } => "malformed-timestamp",

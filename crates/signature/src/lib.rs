@@ -39,6 +39,7 @@ pub use fault::{Expected, Fault};
 pub use mark::{Algorithm, Encoding, Mark};
 pub use parse::TemplateError;
 pub use preset::{PRESETS, Preset};
+pub use read::SIGNATURES_MAX;
 pub use secret::{Secret, SecretError};
 pub use sign::{ID, Message, SIGNATURE, Signer, SignerError, TIMESTAMP, sign};
 pub use suspect::DIAGNOSED_BYTES_MAX;

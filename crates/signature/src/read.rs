@@ -3,9 +3,16 @@
 use ringback_exchange::Headers;
 
 use crate::diagnosis::Diagnosis;
-use crate::mark::Mark;
+use crate::mark::{Algorithm, Mark};
 use crate::preset::PRESETS;
-use crate::template::{Entry, Line, Piece, Template, Unit, print};
+use crate::template::{Entry, Line, Piece, Template, Unit};
+
+/// How many signatures of a message are looked at: while secrets rotate there are two or three, and each
+/// costs whoever verifies.
+pub const SIGNATURES_MAX: usize = 32;
+
+/// How much of a malformed header a diagnosis repeats, in characters.
+const SHOWN_CHARS_MAX: usize = 200;
 
 /// What was found in the header lines of a message.
 #[derive(Debug, Default)]
@@ -13,6 +20,20 @@ pub(crate) struct Reading<'a> {
     pub(crate) id: Option<&'a str>,
     pub(crate) timestamp: Option<Timestamp<'a>>,
     pub(crate) candidates: Vec<Candidate<'a>>,
+}
+
+impl Reading<'_> {
+    /// Returns the signatures by one algorithm, of one line or of all.
+    pub(crate) fn given(
+        &self,
+        algorithm: Algorithm,
+        line: Option<usize>,
+    ) -> impl Iterator<Item = &[u8]> {
+        let is_meant = move |it: &&Candidate<'_>| {
+            it.mark.algorithm == algorithm && line.is_none_or(|line| line == it.line)
+        };
+        self.candidates.iter().filter(is_meant).filter_map(|it| it.bytes.as_deref())
+    }
 }
 
 /// A timestamp as it came and as it reads.
@@ -79,6 +100,9 @@ pub(crate) fn read<'a>(
                 }
             }
         }
+        if reading.candidates.len() > SIGNATURES_MAX {
+            return Err(Diagnosis::TooManySignatures { name: line.name.clone() });
+        }
         if n_times > 1 {
             return Err(Diagnosis::RepeatedTimestamp { name: line.name.clone(), times: n_times });
         }
@@ -115,8 +139,17 @@ pub(crate) fn malformed(line: &Line, values: &[&[u8]]) -> Diagnosis {
     let form = line.to_string().split_once(": ").map(|(_, form)| form.to_owned());
     Diagnosis::MalformedHeader {
         name: line.name.clone(),
-        text: String::from_utf8_lossy(&values.join(&b", "[..])).into_owned(),
+        text: shown(&values.join(&b", "[..])),
         form: form.unwrap_or_default(),
+    }
+}
+
+/// Returns the begin of what came, to be repeated to people.
+fn shown(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    match text.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.into_owned(),
     }
 }
 
@@ -167,15 +200,7 @@ fn timestamp<'a>(line: &'a Line, text: &'a [u8], unit: Unit) -> Result<Timestamp
         // `+5` reads as a number too, and no sender writes it.
         if text.starts_with('+') { None } else { text.parse().ok() }
     });
-    let malformed = || Diagnosis::MalformedTimestamp {
-        name: line.name.clone(),
-        text: String::from_utf8_lossy(text).into_owned(),
-        unit,
-    };
+    let malformed =
+        || Diagnosis::MalformedTimestamp { name: line.name.clone(), text: shown(text), unit };
     Ok(Timestamp { header: &line.name, text, value: value.ok_or_else(malformed)? })
-}
-
-/// Prints what is signed, as templates write it.
-pub(crate) fn content(template: &Template) -> String {
-    print(&template.content)
 }

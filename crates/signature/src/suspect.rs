@@ -8,14 +8,14 @@ use subtle::ConstantTimeEq as _;
 use crate::diagnosis::{Change, Diagnosis};
 use crate::json;
 use crate::mark::{Algorithm, Encoding};
-use crate::read::{Candidate, content};
+use crate::read::Candidate;
 use crate::secret::Secret;
 use crate::template::{KeyForm, Piece, Unit, print};
 use crate::verify::Case;
 
 /// The longest body of which other forms are tried. Each is a whole body to write and to authenticate,
 /// and beyond this the answer would come too late.
-pub const DIAGNOSED_BYTES_MAX: usize = 2 * 1024 * 1024;
+pub const DIAGNOSED_BYTES_MAX: usize = 1024 * 1024;
 
 /// The shortest begin of a signature that is told from chance, in characters.
 const TRUNCATED_MIN: usize = 8;
@@ -27,9 +27,11 @@ pub(crate) fn name(case: &Case<'_>) -> Option<Diagnosis> {
 
 /// Tells whether any signature is right, if what was signed were these parts.
 fn holds(case: &Case<'_>, parts: &[&[u8]], secrets: &[Secret]) -> bool {
-    case.reading.candidates.iter().any(|candidate| {
-        let Some(bytes) = &candidate.bytes else { return false };
-        secrets.iter().any(|it| it.verifies(candidate.mark.algorithm, parts, bytes))
+    let marks = case.reading.candidates.iter().map(|it| it.mark.algorithm);
+    let algorithms: Vec<_> =
+        Algorithm::ALL.into_iter().filter(|it| marks.clone().any(|mark| mark == *it)).collect();
+    secrets.iter().any(|secret| {
+        algorithms.iter().any(|it| secret.verifies(*it, parts, case.reading.given(*it, None)))
     })
 }
 
@@ -37,7 +39,7 @@ fn holds(case: &Case<'_>, parts: &[&[u8]], secrets: &[Secret]) -> bool {
 fn writing(case: &Case<'_>) -> Option<Diagnosis> {
     let parts = case.parts(&case.template.content, case.received.body);
     let verifies = |algorithm, bytes: &[u8]| {
-        case.secrets.iter().any(|secret| secret.verifies(algorithm, &parts, bytes))
+        case.secrets.iter().any(|secret| secret.verifies(algorithm, &parts, [bytes]))
     };
     let try_one = |candidate: &Candidate<'_>| {
         let mark = candidate.mark;
@@ -150,7 +152,7 @@ fn content_or_key(case: &Case<'_>) -> Option<Diagnosis> {
         if holds(case, &case.parts(other, case.received.body), case.secrets) {
             return Some(Diagnosis::OtherContent {
                 found: print(other),
-                expected: content(case.template),
+                expected: print(&case.template.content),
                 covers_body: other.contains(&Piece::Body),
             });
         }

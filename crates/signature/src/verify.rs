@@ -3,6 +3,7 @@
 use ringback_exchange::Headers;
 
 use crate::diagnosis::Diagnosis;
+use crate::mark::Algorithm;
 use crate::read::{Reading, Timestamp, malformed, read};
 use crate::secret::Secret;
 use crate::sign::{Message, parts, standard};
@@ -137,11 +138,10 @@ impl<'a> Case<'a> {
             if !line.has_signature() {
                 continue;
             }
-            let mut candidates = self.reading.candidates.iter().filter(|it| it.line == place);
-            let found = candidates.find_map(|candidate| {
-                let bytes = candidate.bytes.as_ref()?;
-                let is_right = |it: &Secret| it.verifies(candidate.mark.algorithm, &parts, bytes);
-                self.secrets.iter().position(is_right)
+            let found = self.secrets.iter().position(|secret| {
+                Algorithm::ALL.into_iter().filter(|it| secret.fits(*it)).any(|algorithm| {
+                    secret.verifies(algorithm, &parts, self.reading.given(algorithm, Some(place)))
+                })
             })?;
             first = first.or(Some(found));
         }

@@ -231,6 +231,17 @@ fn a_signature_that_was_cut() {
 }
 
 #[test]
+fn more_signatures_than_anybody_needs_are_refused() {
+    let right = signed().get("webhook-signature").unwrap().to_owned();
+    let many = |n: usize| "v1,AAAA ".repeat(n) + &right;
+    assert_eq!(judge(&with(&signed(), "webhook-signature", Some(&many(31)))), "valid");
+    insta::assert_snapshot!(judge(&with(&signed(), "webhook-signature", Some(&many(32)))), @"`webhook-signature` holds more than 32 signatures");
+    // Nor does a diagnosis repeat all that came.
+    let long = "x".repeat(100_000);
+    assert!(judge(&with(&signed(), "webhook-signature", Some(&long))).len() < 500);
+}
+
+#[test]
 fn an_id_that_is_signed_must_be_known() {
     let scheme = preset("synthflow");
     let headers = signer(&scheme, &["k"]).headers(&message(BODY));
