@@ -230,3 +230,20 @@ fn send_signs_as_the_scheme_says() {
     let args = ["verify", "--sign", "retell", "--secret", "k", "-H", line];
     folder.run_with(&args, body.as_bytes()).expect(0);
 }
+
+#[test]
+fn the_templates_of_the_guide_sign_and_verify() {
+    let guide =
+        std::fs::read_to_string(crate::harness::root().join("docs/guides/signatures.md")).unwrap();
+    let templates: Vec<&str> = guide.lines().filter(|line| line.starts_with("content=")).collect();
+    assert!(templates.len() > 4, "{guide}");
+    let folder = Folder::new();
+    for template in templates {
+        let scheme = ["--sign", template, "--secret", "k", "--url", "https://a.example/b"];
+        let signed = folder.run_with(&[&["sign"], &scheme[..]].concat(), BODY.as_bytes()).expect(0);
+        folder.write("lines", signed.stdout);
+        let verify = [&["verify", "--headers", "lines"], &scheme[..]].concat();
+        folder.run_with(&verify, BODY.as_bytes()).expect(0);
+        folder.run_with(&verify, b"{}").expect(1);
+    }
+}

@@ -185,6 +185,18 @@ pub enum Diagnosis {
 }
 
 impl Diagnosis {
+    /// Returns it without what came in the header of the signature, for verdicts that are kept beside
+    /// redacted headers.
+    #[must_use]
+    pub fn redacted(self) -> Self {
+        match self {
+            Self::MalformedHeader { name, form, .. } => {
+                Self::MalformedHeader { name, text: "[redacted]".to_owned(), form }
+            }
+            other => other,
+        }
+    }
+
     /// Returns the name of the kind, for programs.
     pub const fn name(&self) -> &'static str {
         match self {

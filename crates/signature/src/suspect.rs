@@ -13,9 +13,9 @@ use crate::secret::Secret;
 use crate::template::{KeyForm, Piece, Unit, print};
 use crate::verify::Case;
 
-/// The longest body of which other forms are tried. Each is a whole body to write and to authenticate,
-/// and beyond this the answer would come too late.
-pub const DIAGNOSED_BYTES_MAX: usize = 1024 * 1024;
+/// The longest body of which other forms are tried. Each of a hundred is a whole body to write and to
+/// authenticate, and whoever sends a wrong signature must not cost a listener more than he spends.
+pub const DIAGNOSED_BYTES_MAX: usize = 256 * 1024;
 
 /// The shortest begin of a signature that is told from chance, in characters.
 const TRUNCATED_MIN: usize = 8;

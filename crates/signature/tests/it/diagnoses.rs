@@ -60,6 +60,9 @@ fn headers_that_are_missing_repeated_or_malformed() {
     for text in ["", "v1", "v1,", "v2,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", "sha256=00"] {
         assert!(as_value("webhook-signature", text).contains("with nothing of the form"), "{text}");
     }
+    let words = with(&signed(), "webhook-signature", Some("s3cret"));
+    let found = verify(&preset("standard-webhooks"), &[SECRET], &words, BODY).unwrap_err();
+    insta::assert_snapshot!(found.redacted(), @"`webhook-signature` is `[redacted]`, with nothing of the form `[ v1,{hmac-sha256:base64}][ v1a,{ed25519:base64}]` in it");
     let stripe = preset("stripe");
     let headers = Headers::from_iter([("stripe-signature", "t=1,t=2,v1=00")]);
     insta::assert_snapshot!(verify(&stripe, &["k"], &headers, BODY).unwrap_err(), @"the header `stripe-signature` holds 2 timestamps, and only one can be right");
