@@ -41,7 +41,7 @@ pub use parse::TemplateError;
 pub use preset::{PRESETS, Preset};
 pub use read::SIGNATURES_MAX;
 pub use secret::{Secret, SecretError};
-pub use sign::{ID, Message, SIGNATURE, Signer, SignerError, TIMESTAMP, sign};
+pub use sign::{Message, Signer, SignerError, sign};
 pub use suspect::DIAGNOSED_BYTES_MAX;
 pub use template::{TOLERANCE_S, Template, Unit};
 pub use verify::{Age, Received, Verified, verify};

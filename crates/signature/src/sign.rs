@@ -7,13 +7,6 @@ use crate::mark::Mark;
 use crate::secret::Secret;
 use crate::template::{Entry, Line, Piece, Template, Unit};
 
-/// The header with the id of the message, the same for each try of it, by Standard Webhooks.
-pub const ID: &str = "webhook-id";
-/// The header with the time of the try, in seconds since 1970, by Standard Webhooks.
-pub const TIMESTAMP: &str = "webhook-timestamp";
-/// The header with the signatures, separated by spaces, by Standard Webhooks.
-pub const SIGNATURE: &str = "webhook-signature";
-
 /// What is to be signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Message<'a> {
