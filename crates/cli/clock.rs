@@ -31,3 +31,12 @@ pub(crate) fn now_s() -> i64 {
 pub(crate) fn chance() -> u64 {
     RandomState::new().hash_one("ringback")
 }
+
+/// Returns the milliseconds since 1970.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the command line reads the clock for everybody else"
+)]
+pub(crate) fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}

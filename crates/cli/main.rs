@@ -7,25 +7,33 @@ mod accept;
 mod address;
 mod check;
 mod clock;
+mod config;
+mod context;
 mod documents;
 mod error;
 mod exit;
 mod export;
 mod generate;
+mod init;
 mod listen;
 mod output;
+mod routes;
 mod sample;
 mod schema;
 mod secret;
 mod send;
+mod sign;
 mod signals;
+mod signer;
 mod store;
 mod validate;
+mod verify;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use crate::config::Config;
 use crate::error::CliError;
 use crate::exit::Exit;
 
@@ -46,6 +54,9 @@ enum Command {
     Send(Box<send::SendArgs>),
     Listen(listen::ListenArgs),
     Export(export::ExportArgs),
+    Init(init::InitArgs),
+    Sign(sign::SignCommand),
+    Verify(verify::VerifyArgs),
     Generate(generate::GenerateArgs),
     Validate(validate::ValidateArgs),
     Schema(schema::SchemaArgs),
@@ -56,13 +67,44 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    match arguments() {
+        Ok(arguments) => run(arguments),
+        Err(error) => report(&error).into(),
+    }
+}
+
+/// Reads the command line, whose defaults are those of `ringback.toml`.
+fn arguments() -> Result<Arguments, CliError> {
+    let configured = Config::load().and_then(|config| {
+        let command = config.apply(Arguments::command())?;
+        Ok((config, command))
+    });
+    let (config, mut command) = configured.inspect_err(|_| {
+        // Whoever asks for help gets it, whatever a file says.
+        if let Err(asked) = Arguments::command().try_get_matches()
+            && !asked.use_stderr()
+        {
+            asked.exit();
+        }
+    })?;
+    let matches = command.try_get_matches_from_mut(std::env::args_os());
+    let parsed = matches.and_then(|mut matches| Arguments::from_arg_matches_mut(&mut matches));
+    parsed.map_err(|error| match config.explain(&error) {
+        Some(error) => error,
+        None => error.format(&mut command).exit(),
+    })
+}
+
+fn run(arguments: Arguments) -> ExitCode {
     arguments.color.apply();
     let ended = match arguments.command {
         Command::Check(args) => check::run(&args),
         Command::Send(args) => send::run(&args),
         Command::Listen(args) => listen::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Init(args) => init::run(&args),
+        Command::Sign(args) => sign::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Validate(args) => validate::run(&args),
         Command::Schema(args) => schema::run(&args),

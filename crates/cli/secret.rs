@@ -1,24 +1,39 @@
 //! Secrets from the command line, which are never printed.
 
-use ringback_signature::Secret;
+use ringback_signature::{Secret, SecretError, Template};
 
 use crate::error::CliError;
 
-/// Reads a secret: its text, `env:NAME` for a variable, `file:PATH` for a file.
+/// Reads a secret of Standard Webhooks: its text, `env:NAME` for a variable, `file:PATH` for a file.
 ///
 /// # Errors
 ///
 /// When there is no such variable or file, or it holds no secret. The error never shows the secret.
-pub(crate) fn read(text: &str) -> Result<Secret, CliError> {
-    let text = if let Some(name) = text.strip_prefix("env:") {
-        std::env::var(name).map_err(|_| {
-            CliError::usage(format!("the variable `{name}` of `--secret` is not set"))
-        })?
-    } else if let Some(path) = text.strip_prefix("file:") {
-        std::fs::read_to_string(path)
-            .map_err(|error| CliError::usage(format!("cannot read `{path}`")).because(error))?
+pub(crate) fn read(source: &str) -> Result<Secret, CliError> {
+    text(source)?.trim().parse().map_err(unusable)
+}
+
+/// Reads a secret as a scheme takes it.
+///
+/// # Errors
+///
+/// Those of [`read`].
+pub(crate) fn read_for(template: &Template, source: &str) -> Result<Secret, CliError> {
+    template.secret(text(source)?.trim()).map_err(unusable)
+}
+
+fn text(source: &str) -> Result<String, CliError> {
+    if let Some(name) = source.strip_prefix("env:") {
+        let unset = format!("the variable `{name}` of `--secret` is not set");
+        std::env::var(name).map_err(|_| CliError::usage(unset))
+    } else if let Some(path) = source.strip_prefix("file:") {
+        let unread = |error| CliError::usage(format!("cannot read `{path}`")).because(error);
+        std::fs::read_to_string(path).map_err(unread)
     } else {
-        text.to_owned()
-    };
-    text.trim().parse().map_err(|error| CliError::usage("`--secret` cannot be used").because(error))
+        Ok(source.to_owned())
+    }
+}
+
+fn unusable(error: SecretError) -> CliError {
+    CliError::usage("`--secret` cannot be used").because(error)
 }

@@ -6,14 +6,17 @@
 mod harness;
 
 mod check;
+mod config;
 mod corpus;
 mod generate;
 mod listen;
 mod output;
+mod peers;
 mod plans;
 mod readme;
 mod schema;
 mod send;
+mod sign;
 mod snapshots;
 mod stranger;
 mod tidy;

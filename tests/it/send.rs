@@ -96,7 +96,7 @@ fn what_cannot_be_sent_is_said_before_anything_is() {
     insta::assert_snapshot!(said(&["send", "http://169.254.169.254/", "--allow-host", "169.254.169.254"], 3), @"error: cannot send: `169.254.169.254` is 169.254.169.254, a cloud's metadata service: deliveries never go there, so send to another address");
     insta::assert_snapshot!(said(&["send", "http://8.8.8.8/", "--allow-host", "8.8.8.8"], 3), @"error: cannot send: `8.8.8.8` is 8.8.8.8, on the public internet: events go there by https only, so use https");
     insta::assert_snapshot!(said(&["send", "http://user:s3cret@localhost/"], 2), @"error: cannot send: the target has credentials in its URL: send them as an `authorization` header instead");
-    insta::assert_snapshot!(said(&["send", "ftp://localhost/"], 2), @"error: invalid value 'ftp://localhost/' for '<URL>': the scheme is `ftp`: use `http` or `https`");
+    insta::assert_snapshot!(said(&["send", "ftp://localhost/"], 2), @"error: invalid value 'ftp://localhost/' for '[URL]': the scheme is `ftp`: use `http` or `https`");
     insta::assert_snapshot!(said(&["send", "localhost", "--rate", "0"], 2), @"error: invalid value '0' for '--rate <RATE>': the rate `0` is not more than zero, so nothing would ever be sent");
     insta::assert_snapshot!(said(&["send", "localhost", "-H", "no colon"], 2), @"error: invalid value 'no colon' for '--header <NAME: VALUE>': write it as `Name: value`");
     insta::assert_snapshot!(said(&["send", "localhost", "--timeout", "10"], 2), @"error: invalid value '10' for '--timeout <TIME>': write it with its unit, such as `500ms`, `10s` or `1m`");

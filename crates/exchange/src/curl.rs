@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::headers::Header;
+use crate::headers::{Header, Headers};
 use crate::message::Request;
 use crate::printable::printable;
 
@@ -18,6 +18,16 @@ const ARGUMENT_MAX: usize = 120 * 1024;
 /// or with bytes that are no UTF-8 cannot stand in a command line; it is passed through `base64 -d`. A
 /// body beyond 128 KiB makes a line that Linux refuses to execute.
 pub fn curl(url: &str, request: &Request) -> String {
+    command(url, request, request.headers.redacted())
+}
+
+/// Writes the request as [`curl`] does, with the values of secret headers too, for whoever asks for a
+/// request that is signed.
+pub fn curl_exact(url: &str, request: &Request) -> String {
+    command(url, request, request.headers.clone())
+}
+
+fn command(url: &str, request: &Request, headers: Headers) -> String {
     let body = &request.body.0;
     // What would be escaped on its way to a terminal would not be the same bytes.
     let is_shown_as_is = |text: &str| !text.contains('\0') && printable(text) == text;
@@ -28,7 +38,7 @@ pub fn curl(url: &str, request: &Request) -> String {
         let _ = write!(line, "printf %s {} | base64 -d | ", quote(&encode(body)));
     }
     let _ = write!(line, "curl -sS -i -g -X {} {}", quote(&request.method), quote(url));
-    for Header(name, value) in request.headers.redacted().0 {
+    for Header(name, value) in headers.0 {
         let name = name.to_ascii_lowercase();
         if WRITTEN_BY_CURL.contains(&name.as_str()) {
             continue;
@@ -71,7 +81,6 @@ fn quote(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::headers::Headers;
 
     fn check(headers: &[(&str, &str)], body: impl Into<crate::Content>) -> String {
         let headers = headers.iter().copied().collect::<Headers>();

@@ -46,9 +46,13 @@ impl Headers {
 pub fn is_secret(name: &str) -> bool {
     const NAMES: [&str; 5] =
         ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"];
-    const ENDS: [&str; 3] = ["-signature", "-token", "-secret"];
+    const ENDS: [&str; 2] = ["-token", "-secret"];
+    // `x-hub-signature-256`, `http_synthflow_signature`, `x-shopify-hmac-sha256`.
+    const PARTS: [&str; 2] = ["signature", "hmac"];
     let name = name.to_ascii_lowercase();
-    NAMES.contains(&name.as_str()) || ENDS.iter().any(|end| name.ends_with(end))
+    NAMES.contains(&name.as_str())
+        || ENDS.iter().any(|end| name.ends_with(end))
+        || PARTS.iter().any(|part| name.contains(part))
 }
 
 impl Headers {
@@ -77,11 +81,12 @@ mod tests {
     fn secrets_are_not_shown_and_all_else_is() {
         let headers = Headers::from_iter([
             ("Authorization", "Bearer x"),
-            ("X-Hub-Signature", "y"),
+            ("X-Hub-Signature-256", "y"),
+            ("X-Shopify-Hmac-Sha256", "y"),
             ("A", "z"),
         ]);
         let shown: Vec<_> =
             headers.redacted().0.into_iter().map(|line| line.1.to_text().into_owned()).collect();
-        assert_eq!(shown, ["[redacted]", "[redacted]", "z"]);
+        assert_eq!(shown, ["[redacted]", "[redacted]", "[redacted]", "z"]);
     }
 }

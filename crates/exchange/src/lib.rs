@@ -18,7 +18,7 @@ mod redact;
 
 pub use attempt::{Attempt, Because, Failure, FailureDetail, Outcome, Part, Place, Verdict};
 pub use content::Content;
-pub use curl::curl;
+pub use curl::{curl, curl_exact};
 pub use exchange::{Exchange, Forwarded, Wire};
 pub use headers::{Header, Headers, is_secret};
 pub use message::{Reply, Request};
