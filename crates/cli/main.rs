@@ -19,6 +19,7 @@ mod schema;
 mod secret;
 mod send;
 mod signals;
+mod transport;
 mod validate;
 
 use std::process::ExitCode;

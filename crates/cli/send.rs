@@ -7,10 +7,7 @@ use clap::Args;
 use ringback_exchange::{Attempt, Failure, Outcome, curl, json_line, printable};
 use ringback_generator::bytes;
 use ringback_report::terminal::{count, duration};
-use ringback_sender::{
-    AllowHost, CONNECT_TIMEOUT, Delivery, IN_FLIGHT_MAX, Options, Pace, Plan, Rate, Summary,
-    Target, run as send,
-};
+use ringback_sender::{Delivery, Pace, Plan, Rate, Summary, TargetError, TlsError, run as send};
 use ringback_signature::Secret;
 use url::Url;
 
@@ -19,6 +16,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::generate::EventArgs;
 use crate::signals::{Signals, block_on};
+use crate::transport::{self, TransportArgs};
 use crate::{clock, output, secret};
 
 /// Send events to a receiver and print what it answers
@@ -40,27 +38,14 @@ pub(crate) struct SendArgs {
     rate: Option<Rate>,
     #[command(flatten)]
     events: EventArgs,
-    /// Add a header line; may be repeated, and a name may come twice
-    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = parse_header)]
-    headers: Vec<(String, String)>,
-    /// How long an answer may take, such as `500ms` or `10s`
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "10s")]
-    timeout: Duration,
+    #[command(flatten)]
+    transport: TransportArgs,
     /// Sign by Standard Webhooks with this secret: its text, `env:NAME` or `file:PATH`
     #[arg(long, value_name = "SECRET", env = "RINGBACK_SECRET", hide_env_values = true)]
     secret: Option<String>,
-    /// A host beyond this machine that events may be sent to; may be repeated
-    #[arg(long = "allow-host", value_name = "HOST[:PORT]")]
-    allow_hosts: Vec<AllowHost>,
     /// Print one line of JSON for each attempt
     #[arg(long)]
     json: bool,
-}
-
-/// Reads `Name: value` as one header line; a comma separates nothing.
-fn parse_header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once(':').ok_or("write it as `Name: value`")?;
-    Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
 /// Reads a duration with its unit.
@@ -79,14 +64,8 @@ pub(crate) fn run(args: &SendArgs) -> Result<Exit, CliError> {
 
 async fn deliver(args: &SendArgs, secret: Option<&Secret>) -> Result<Exit, CliError> {
     let signals = Signals::new()?;
-    let options = Options {
-        timeout: args.timeout,
-        connect_timeout: CONNECT_TIMEOUT,
-        in_flight_max: IN_FLIGHT_MAX,
-        headers: args.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
-        allow_hosts: args.allow_hosts.clone(),
-    };
-    let target = Target::new(args.url.as_str(), &options).await.map_err(refused)?;
+    let options = args.transport.options(args.events.recipe().seed)?;
+    let target = transport::target(&args.url, options).await.map_err(refused)?;
     let pace = args.rate.map_or(Pace::OneByOne, Pace::Rate);
     let plan = Plan { count: args.count, pace };
     let recipe = args.events.recipe();
@@ -106,6 +85,7 @@ async fn deliver(args: &SendArgs, secret: Option<&Secret>) -> Result<Exit, CliEr
     let (closed, is_closed) = tokio::sync::oneshot::channel();
     let mut closed = Some(closed);
     let mut first_failure = None;
+    let mut n_against = 0_u64;
     let mut broken = None;
     let on_attempt = |attempt: Attempt| {
         if let Err(error) = print(&attempt, args.json)
@@ -114,15 +94,16 @@ async fn deliver(args: &SendArgs, secret: Option<&Secret>) -> Result<Exit, CliEr
             broken = Some(error);
             let _ = closed.send(());
         }
-        let failed = !matches!(&attempt.outcome, Outcome::Answered(reply) if reply.is_success());
-        if failed && first_failure.is_none() {
-            first_failure = Some(attempt);
+        if attempt.is_against_receiver() {
+            n_against += 1;
+            first_failure.get_or_insert(attempt);
         }
     };
     let stop = async {
         tokio::select! {
             () = signals.asked_to_end() => {}
             Ok(()) = is_closed => {}
+            () = target.left_alone() => {}
         }
     };
     let summary = send(&target, &plan, deliveries, on_attempt, stop).await;
@@ -135,12 +116,18 @@ async fn deliver(args: &SendArgs, secret: Option<&Secret>) -> Result<Exit, CliEr
         output::talk(&format!("reproduce the first: {}", printable(&command)));
     }
     output::talk(&describe(&summary));
-    Ok(exit(&summary))
+    if target.is_left_alone() {
+        output::talk(
+            "stopped: for ten seconds more than half of the attempts failed, and the target is not on this machine",
+        );
+        return Ok(Exit::Environment);
+    }
+    Ok(exit(&summary, n_against))
 }
 
-fn refused(error: ringback_sender::TargetError) -> CliError {
-    use ringback_sender::TargetError::{Client, Guard};
-    let is_environment = matches!(error, Guard(_) | Client(_));
+fn refused(error: TargetError) -> CliError {
+    use TargetError::{Client, Guard, Tls};
+    let is_environment = matches!(error, Guard(_) | Client(_) | Tls(TlsError::System(_)));
     let error: Box<dyn std::error::Error> = Box::new(error);
     let make = if is_environment { CliError::environment } else { CliError::usage };
     make("cannot send").because(error)
@@ -228,12 +215,12 @@ fn describe(summary: &Summary) -> String {
     text
 }
 
-fn exit(summary: &Summary) -> Exit {
+fn exit(summary: &Summary, n_against: u64) -> Exit {
     if summary.failures.keys().copied().any(Failure::is_unreachable) {
         Exit::Environment
     } else if summary.stopped {
         Exit::Interrupted
-    } else if summary.succeeded < summary.sent {
+    } else if n_against > 0 {
         Exit::Failed
     } else {
         Exit::Held
@@ -243,13 +230,6 @@ fn exit(summary: &Summary) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_header_line_is_split_at_its_first_colon_only() {
-        let parsed = parse_header("X-Url: http://a,b").unwrap();
-        assert_eq!(parsed, ("X-Url".to_owned(), "http://a,b".to_owned()));
-        assert!(parse_header("nothing").is_err());
-    }
 
     #[test]
     fn a_duration_has_a_unit_and_is_more_than_nothing() {

@@ -14,7 +14,7 @@ mod headers;
 mod message;
 mod printable;
 
-pub use attempt::{Attempt, Failure, FailureDetail, Outcome, Verdict};
+pub use attempt::{AppliedFault, Attempt, Expects, Failure, FailureDetail, Outcome, Verdict};
 pub use content::Content;
 pub use curl::curl;
 pub use exchange::{Exchange, Forwarded, Wire};

@@ -15,26 +15,44 @@
 
 mod allowance;
 mod attempt;
+mod breaker;
 mod classify;
+mod client;
+mod consent;
 mod delivery;
+mod engine;
+mod fault;
 mod guard;
 mod headers;
 mod histogram;
+mod options;
 mod plan;
+mod progress;
 mod rate;
 mod reach;
 mod run;
+mod style;
 mod summary;
 mod target;
+mod tls;
+mod wire;
 
 pub use attempt::{REPLY_BYTES_MAX, send_once};
+pub use breaker::{BREAKER_ATTEMPTS_MIN, BREAKER_WINDOW};
+pub use consent::CONSENT_PATH;
 pub use delivery::Delivery;
+pub use engine::{Engine, EngineError};
+pub use fault::{FAULTS, Fault, FaultError, FaultKind, FaultShare, Faults};
 pub use guard::{
-    AllowHost, AllowHostError, GuardError, PUBLIC_DELIVERIES_MAX, PUBLIC_PER_SECOND_MAX,
+    AllowHost, AllowHostError, GuardError, PRIVATE_PER_SECOND_MAX, PUBLIC_DELIVERIES_MAX,
+    PUBLIC_PER_SECOND_MAX,
 };
 pub use headers::HeaderError;
+pub use options::{CONNECT_TIMEOUT, Options, Resolve, ResolveError, TIMEOUT};
 pub use plan::{Pace, Plan};
 pub use rate::{Rate, RateError};
 pub use run::{IN_FLIGHT_MAX, STOP_GRACE, run};
+pub use style::{Method, MethodError, Style};
 pub use summary::{Percentiles, Summary};
-pub use target::{CONNECT_TIMEOUT, IDLE_MAX, Options, TIMEOUT, Target, TargetError};
+pub use target::{IDLE_MAX, Target, TargetError};
+pub use tls::{Tls, TlsError};

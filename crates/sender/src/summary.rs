@@ -165,6 +165,7 @@ mod tests {
             first_byte_ms: None,
             duration_ms,
             reply_cut_at_bytes: None,
+            fault: None,
             outcome,
         }
     }

@@ -5,6 +5,25 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+/// Makes two tests of each function: one for each engine. What a receiver does is the same to both.
+macro_rules! by_each_engine {
+    ($($name:ident),* $(,)?) => {$(
+        mod $name {
+            use ringback_sender::Engine;
+
+            #[tokio::test]
+            async fn reqwest() {
+                super::$name(Engine::Reqwest).await;
+            }
+
+            #[tokio::test]
+            async fn wire() {
+                super::$name(Engine::Wire).await;
+            }
+        }
+    )*};
+}
+
 mod answers;
 mod failures;
 mod guard;

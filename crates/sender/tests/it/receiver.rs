@@ -4,8 +4,8 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ringback_exchange::{Attempt, FailureDetail, Headers, Outcome, Reply};
-use ringback_sender::{Delivery, Options, Target, send_once};
+use ringback_exchange::{Attempt, FailureDetail, Outcome, Reply};
+use ringback_sender::{Delivery, Engine, Options, Target, send_once};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -87,8 +87,8 @@ impl Receiver {
         format!("http://127.0.0.1:{}/hooks?a=1", self.port)
     }
 
-    pub(crate) async fn target(&self) -> Target {
-        Target::new(&self.url(), &options()).await.unwrap()
+    pub(crate) async fn target(&self, engine: Engine) -> Target {
+        Target::new(&self.url(), &options(engine)).await.unwrap()
     }
 
     /// Returns the requests so far, whole, as they came.
@@ -159,19 +159,13 @@ fn request_end(bytes: &[u8]) -> Option<usize> {
     (bytes.len() >= end).then_some(end)
 }
 
-pub(crate) fn options() -> Options {
-    Options {
-        timeout: Duration::from_secs(10),
-        connect_timeout: Duration::from_secs(5),
-        headers: Headers::default(),
-        allow_hosts: Vec::new(),
-        in_flight_max: 100,
-    }
+pub(crate) fn options(engine: Engine) -> Options {
+    Options { engine: Some(engine), in_flight_max: 100, ..Options::default() }
 }
 
 /// The options with a time limit that is waited for.
-pub(crate) fn hurried() -> Options {
-    Options { timeout: Duration::from_millis(150), ..options() }
+pub(crate) fn hurried(engine: Engine) -> Options {
+    Options { timeout: Duration::from_millis(150), ..options(engine) }
 }
 
 pub(crate) fn event() -> Delivery {
@@ -179,8 +173,8 @@ pub(crate) fn event() -> Delivery {
 }
 
 /// Sends one event, and returns what came of it.
-pub(crate) async fn send(receiver: &Receiver) -> Attempt {
-    send_once(&receiver.target().await, event()).await
+pub(crate) async fn send(engine: Engine, receiver: &Receiver) -> Attempt {
+    send_once(&receiver.target(engine).await, event()).await
 }
 
 pub(crate) fn reply(attempt: &Attempt) -> &Reply {
