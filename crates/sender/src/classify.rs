@@ -106,7 +106,10 @@ fn of_tls(error: &rustls::Error) -> Failure {
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 Failure::TlsWrongName
             }
-            CertificateError::UnknownIssuer => Failure::TlsUntrusted,
+            // Somebody else has signed under the name of one who is trusted.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                Failure::TlsUntrusted
+            }
             _ => Failure::Tls,
         },
         rustls::Error::InvalidMessage(_) => Failure::TlsNotSpoken,
@@ -140,9 +143,9 @@ pub(crate) fn of_talking(error: &AnyError, stage: Stage) -> Failure {
     }
     let of_http2 = find::<h2::Error>(error).next();
     if let Some(error) = of_http2 {
-        let is_reset = error.is_reset() || error.is_go_away();
         return match stage {
-            _ if !is_reset => Failure::BadHttp,
+            // What our own side complains of is what came.
+            _ if !error.is_remote() => Failure::BadHttp,
             Stage::Head => Failure::Reset,
             Stage::Body => Failure::ResetMidway,
         };

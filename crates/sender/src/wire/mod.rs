@@ -261,15 +261,13 @@ async fn drip(
 ) -> io::Result<Written> {
     let (size, pause) = pieces(rate);
     for piece in bytes.chunks(size) {
-        if connection.write([piece, &[]], n_written).await? == Written::Interrupted {
+        // Whatever comes while nothing is written ends the writing.
+        if let Ok(came) = tokio::time::timeout(pause, connection.fill(usize::MAX)).await {
+            came?;
             return Ok(Written::Interrupted);
         }
-        match tokio::time::timeout(pause, connection.fill(usize::MAX)).await {
-            Ok(came) => {
-                came?;
-                return Ok(Written::Interrupted);
-            }
-            Err(_) => {}
+        if connection.write([piece, &[]], n_written).await? == Written::Interrupted {
+            return Ok(Written::Interrupted);
         }
     }
     Ok(Written::All)

@@ -26,7 +26,11 @@ macro_rules! by_each_engine {
 
 mod answers;
 mod failures;
+mod faults;
 mod guard;
 mod receiver;
 mod requests;
 mod runs;
+mod styles;
+mod tls;
+mod transports;
