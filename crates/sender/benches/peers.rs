@@ -133,7 +133,7 @@ fn compare() {
 fn turn(name: &str, command: &[String]) -> Option<Turn> {
     // The shell's own clock of what its children took; the standard library has none.
     let quoted: Vec<_> = command.iter().map(|word| format!("'{word}'")).collect();
-    let script = format!("TIMEFORMAT='cpu %U %S'; time {} 2>&1", quoted.join(" "));
+    let script = format!("TIMEFORMAT=$'\\ncpu %U %S'; time {} 2>&1", quoted.join(" "));
     let mut shell = pinned(1, "bash");
     let output = shell.args(["-c", &script]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned()

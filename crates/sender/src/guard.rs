@@ -358,6 +358,35 @@ mod tests {
             prop_assert_eq!(is_free, addresses.iter().all(|a| a.to_canonical().is_loopback()));
         }
 
+        /// What is reached was permitted in full, whatever the addresses and the flags.
+        #[test]
+        fn nothing_is_reached_that_was_not_permitted(
+            bits in prop::collection::vec((any::<bool>(), any::<u128>(), 0_usize..4), 1..4),
+            scheme in "https?",
+            is_allowed: bool,
+            is_owned: bool,
+        ) {
+            // Most of all addresses are public: the special ones get their share.
+            let special: [IpAddr; 4] = ["127.0.0.1", "10.0.0.1", "169.254.169.254", "fd00::1"]
+                .map(|text| text.parse().unwrap());
+            let addresses: Vec<IpAddr> = bits
+                .into_iter()
+                .map(|(is_special, bits, n)| if is_special { special[n] } else { IpAddr::V4(((bits >> 96) as u32).into()) })
+                .collect();
+            let named = ["a.test".parse().unwrap()];
+            let given = |is: bool| if is { &named[..] } else { &[] };
+            let permissions = Permissions { allowed: given(is_allowed), owned: given(is_owned) };
+            let url = format!("{scheme}://a.test/").parse().unwrap();
+            let may_be = |address: &IpAddr| match reach(*address) {
+                Reach::Loopback => true,
+                Reach::Private => is_allowed,
+                Reach::Public => is_allowed && is_owned && scheme == "https",
+                Reach::Never(_) => false,
+            };
+            let is_reached = permit(&url, &addresses, permissions).is_ok();
+            prop_assert!(!is_reached || addresses.iter().all(may_be), "{:?}", addresses);
+        }
+
         #[test]
         fn no_text_panics(text in ".{0,30}") {
             let _ = text.parse::<AllowHost>();

@@ -44,12 +44,13 @@ const NO: &[u8] = b"HTTP/1.1 400 No\r\ncontent-length: 0\r\n\r\n";
 async fn what_arrives_is_what_the_fault_says() {
     let shown = async |fault: &str| {
         let (came, _) = arrived(fault, NO).await;
-        came.replace(env!("CARGO_PKG_VERSION"), "VERSION").replace(
-            "content-type: application/json\r\nuser-agent: ringback/VERSION\r\naccept: */*\r\n",
-            "…",
-        )
-        .replace('\r', "␍")
-        .replace('\0', "␀")
+        came.replace(env!("CARGO_PKG_VERSION"), "VERSION")
+            .replace(
+                "content-type: application/json\r\nuser-agent: ringback/VERSION\r\naccept: */*\r\n",
+                "…",
+            )
+            .replace('\r', "␍")
+            .replace('\0', "␀")
     };
     insta::assert_snapshot!(shown("cut:head").await, @"
     POST /hooks?a=1 HTTP/1.1␍
