@@ -49,6 +49,9 @@ pub(crate) struct CheckArgs {
     /// A host beyond this machine that events may be sent to; may be repeated
     #[arg(long = "allow-host", value_name = "HOST[:PORT]")]
     allow_hosts: Vec<AllowHost>,
+    /// A host on the public internet that is yours; may be repeated
+    #[arg(long = "i-own", value_name = "HOST[:PORT]")]
+    owned_hosts: Vec<AllowHost>,
     /// Print what happens as lines of JSON
     #[arg(long)]
     json: bool,
@@ -90,6 +93,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, CliError> {
     let settings = Settings {
         target: args.target.clone().map(String::from),
         allow_hosts: args.allow_hosts.clone(),
+        owned_hosts: args.owned_hosts.clone(),
         downstream: args.downstream.iter().cloned().collect(),
         identity,
         secret,

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 const RUN: &str = "ringback-run";
 
 /// Which header lines say what an attempt is. Production sends none of them, so all are off by default.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct ContextArgs {
     /// Send `traceparent` (W3C Trace Context): one trace for each delivery, one span for each attempt
     #[arg(long)]

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use ringback_exchange::{Exchange, Headers, json_line, printable};
+use ringback_exchange::{Exchange, json_line, printable};
 use ringback_recorder::{Answer, Config, Limits, Listener, StartError};
 use ringback_report::terminal::{count, duration};
-use ringback_sender::{CONNECT_TIMEOUT, GuardError, IN_FLIGHT_MAX, Options, Target, TargetError};
+use ringback_sender::{CONNECT_TIMEOUT, GuardError, Options, Target, TargetError};
 use tokio::sync::{mpsc, oneshot};
 use url::Url;
 
@@ -154,13 +154,7 @@ fn print(exchange: Exchange, as_json: bool) -> std::io::Result<()> {
 /// Refuses to forward to what the sender never sends to either: a proxy before a cloud's metadata
 /// service would hand its secrets to whoever can reach this address. Other hosts are the operator's choice.
 async fn never_forward(url: &Url) -> Result<(), CliError> {
-    let options = Options {
-        timeout: CONNECT_TIMEOUT,
-        connect_timeout: CONNECT_TIMEOUT,
-        in_flight_max: IN_FLIGHT_MAX,
-        headers: Headers::default(),
-        allow_hosts: Vec::new(),
-    };
+    let options = Options { timeout: CONNECT_TIMEOUT, ..Options::default() };
     match Target::new(url.as_str(), &options).await {
         Err(TargetError::Guard(error @ GuardError::Never { .. })) => {
             Err(CliError::environment("cannot forward").because(error))

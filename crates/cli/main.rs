@@ -26,6 +26,7 @@ mod sign;
 mod signals;
 mod signer;
 mod store;
+mod transport;
 mod validate;
 mod verify;
 

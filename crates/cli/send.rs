@@ -12,11 +12,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use ringback_event::EventType;
 use ringback_exchange::{Attempt, Outcome, curl, json_line, printable};
 use ringback_sender::{
-    AllowHost, CONNECT_TIMEOUT, Clock, Options, Plan, Progress, Run, Settled, Summary, Target,
-    run as send,
+    Clock, Options, PairOrder, Plan, Progress, Run, Settled, Summary, Target, TargetError,
+    TlsError, run as send,
 };
+use ringback_signature::{Expected, Fault, Signer};
 use url::Url;
 
 use self::load::Load;
@@ -25,11 +27,15 @@ use self::retry::RetryArgs;
 use self::show::{Print, Printer};
 use self::state::{Header, State};
 use crate::address::parse_url;
+use crate::context::ContextArgs;
 use crate::error::{CliError, unwritten};
 use crate::exit::Exit;
 use crate::generate::EventArgs;
+use crate::routes::RouteArgs;
 use crate::signals::{Signals, block_on_one_thread};
-use crate::{clock, output, secret};
+use crate::signer::{SignArgs, describe as describe_fault};
+use crate::transport::{self, TransportArgs};
+use crate::{clock, output};
 
 /// Send events to a receiver and print what it answers
 ///
@@ -41,21 +47,17 @@ use crate::{clock, output, secret};
 pub(crate) struct SendArgs {
     /// Where to: a URL, or short for one on this machine: `3000`, `:3000/hooks`, `localhost:3000`
     #[arg(value_parser = parse_url)]
-    url: Url,
+    url: Option<Url>,
+    #[command(flatten)]
+    routes: RouteArgs,
     #[command(flatten)]
     events: EventArgs,
-    /// Add a header line; may be repeated, and a name may come twice
-    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = parse_header)]
-    headers: Vec<(String, String)>,
-    /// How long an answer may take, such as `500ms` or `10s`
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "10s")]
-    timeout: Duration,
-    /// Sign by Standard Webhooks with this secret: its text, `env:NAME` or `file:PATH`
-    #[arg(long, value_name = "SECRET", env = "RINGBACK_SECRET", hide_env_values = true)]
-    secret: Option<String>,
-    /// A host beyond this machine that events may be sent to; may be repeated
-    #[arg(long = "allow-host", value_name = "HOST[:PORT]")]
-    allow_hosts: Vec<AllowHost>,
+    #[command(flatten)]
+    transport: TransportArgs,
+    #[command(flatten)]
+    sign: SignArgs,
+    #[command(flatten)]
+    context: ContextArgs,
     /// Print one line of JSON for each attempt
     #[arg(long)]
     json: bool,
@@ -102,12 +104,6 @@ enum SummaryForm {
     Json,
 }
 
-/// Reads `Name: value` as one header line; a comma separates nothing.
-fn parse_header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once(':').ok_or("write it as `Name: value`")?;
-    Ok((name.trim().to_owned(), value.trim().to_owned()))
-}
-
 /// Reads a duration with its unit.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = || "write it with its unit, such as `500ms`, `10s` or `1m`".to_owned();
@@ -118,13 +114,16 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
 
 /// Runs the command.
 pub(crate) fn run(args: &SendArgs) -> Result<Exit, CliError> {
-    let secret = args.secret.as_deref().map(secret::read).transpose()?;
+    let signer = args.sign.signer()?;
     let plan = args.plan.plan(args.events.seed())?;
+    let urls = urls(args, &plan)?;
     let load = Load {
         recipe: args.events.recipe(),
         generation: args.plan.generation(),
         has_fresh_ids: args.plan.has_fresh_ids(),
-        secret: secret.as_ref(),
+        signer: signer.as_ref(),
+        context: &args.context,
+        urls: &urls,
     };
     if args.run.dry_run {
         return dry_run::print(&plan, args.plan.time_scale, &load, args.json);
@@ -133,18 +132,33 @@ pub(crate) fn run(args: &SendArgs) -> Result<Exit, CliError> {
     block_on_one_thread(deliver(args, plan, &load))
 }
 
+/// Chooses where the events of a plan go: first those of `conversation.completed`, and then, where the
+/// plan has any, those of the analysis.
+fn urls(args: &SendArgs, plan: &Plan) -> Result<Vec<Url>, CliError> {
+    let choose = |event_type| args.routes.choose(event_type, args.url.as_ref()).cloned();
+    let [completed, analysis] = EventType::KNOWN;
+    match plan.order.pairs.map(|pairs| pairs.order) {
+        None => Ok(vec![choose(completed)?]),
+        Some(PairOrder::AnalysisOnly) => Ok(vec![choose(analysis)?]),
+        Some(_) => Ok(vec![choose(completed)?, choose(analysis)?]),
+    }
+}
+
 async fn deliver(args: &SendArgs, plan: Plan, load: &Load<'_>) -> Result<Exit, CliError> {
     let signals = Signals::new()?;
-    let options = Options {
-        timeout: args.timeout,
-        connect_timeout: CONNECT_TIMEOUT,
-        in_flight_max: args.plan.in_flight_max(&plan),
-        headers: args.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
-        allow_hosts: args.allow_hosts.clone(),
-    };
-    let target = Target::new(args.url.as_str(), &options).await.map_err(refused)?;
+    let mut options = args.transport.options(load.recipe.seed)?;
+    options.in_flight_max = args.plan.in_flight_max(&plan);
+    let targets = targets(load.urls, &options).await?;
     let mut printer = Printer::new(&plan, args.print, args.json, args.summary.is_some());
-    let (how, mut state) = begin(args, plan, load, &target)?;
+    let (how, mut state) = begin(args, plan, load)?;
+    // What was sent wrong on purpose has to be noticed.
+    let fault = load.signer.and_then(Signer::fault);
+    let expected = fault.map_or(Expected::Accepted, Fault::expected);
+    let is_against = |attempt: &Attempt| match (&attempt.outcome, fault) {
+        (Outcome::Answered(reply), Some(_)) => !expected.is_met_by(reply.status),
+        _ => attempt.is_against_receiver(),
+    };
+    let mut n_against = 0_u64;
 
     // A reader that has gone ends the run: nobody would see what else is answered. So does a state that
     // cannot be written: it would be sent again.
@@ -164,22 +178,27 @@ async fn deliver(args: &SendArgs, plan: Plan, load: &Load<'_>) -> Result<Exit, C
             broken = printed.err();
             let _ = closed.send(());
         }
-        if first_failure.is_none() && !show::is_success(&attempt) {
-            first_failure = Some(attempt);
+        if is_against(&attempt) {
+            n_against += 1;
+            first_failure.get_or_insert(attempt);
         }
     };
     let stop = async {
         tokio::select! {
             () = signals.asked_to_end() => {}
             Ok(()) = is_closed => {}
+            () = left_alone(&targets) => {}
         }
     };
-    let summary = send(&target, &how, |attempt| load.prepare(attempt), on_settled, stop).await;
+    let summary = send(&targets, &how, |attempt| load.prepare(attempt), on_settled, stop).await;
     let summary = summary.map_err(|error| refused(error.into()))?;
     if let Some(state) = state {
         state.finish().await?;
     }
     output::muted(broken.map_or(Ok(()), Err))?;
+    if let Some(fault) = fault {
+        output::talk(&describe_fault(fault));
+    }
     // Where nobody was reached, sending the same again shows nothing more.
     let was_reached = |attempt: &Attempt| !matches!(&attempt.outcome, Outcome::Failed(it) if it.kind.is_unreachable());
     if let Some(attempt) = first_failure.filter(was_reached) {
@@ -200,22 +219,54 @@ async fn deliver(args: &SendArgs, plan: Plan, load: &Load<'_>) -> Result<Exit, C
             format_args!("{line}\n"),
         ))?;
     }
-    Ok(exit(&summary))
+    if targets.iter().any(Target::is_left_alone) {
+        output::talk(
+            "stopped: for ten seconds more than half of the attempts failed, and the target is not on this machine",
+        );
+        return Ok(Exit::Environment);
+    }
+    // What was sent wrong on purpose counts by whether that was noticed, attempt by attempt.
+    let is_disturbed = fault.is_some() || args.transport.has_faults();
+    let has_failed = match is_disturbed {
+        true => n_against > 0,
+        false => summary.failed + summary.failed_before > 0,
+    };
+    Ok(exit(&summary, has_failed))
+}
+
+/// Makes the targets of a run; one where all events go to the same place.
+async fn targets(urls: &[Url], options: &Options) -> Result<Vec<Target>, CliError> {
+    let mut targets: Vec<Target> = Vec::new();
+    for url in urls {
+        let same = targets.iter().find(|target| target.url() == url.as_str()).cloned();
+        targets.push(match same {
+            Some(target) => target,
+            None => transport::target(url, options.clone()).await.map_err(refused)?,
+        });
+    }
+    Ok(targets)
+}
+
+/// Waits until one of the targets is to be left alone.
+async fn left_alone(targets: &[Target]) {
+    match targets {
+        [first, second] => tokio::select! {
+            () = first.left_alone() => {}
+            () = second.left_alone() => {}
+        },
+        [first, ..] => first.left_alone().await,
+        [] => std::future::pending().await,
+    }
 }
 
 /// Puts together what the run is told, and begins or goes on with its file.
-fn begin(
-    args: &SendArgs,
-    plan: Plan,
-    load: &Load<'_>,
-    target: &Target,
-) -> Result<(Run, Option<State>), CliError> {
+fn begin(args: &SendArgs, plan: Plan, load: &Load<'_>) -> Result<(Run, Option<State>), CliError> {
     let now = clock::now();
     let (retry, scale) = (args.retry.retry(), args.plan.time_scale);
     let first = ringback_generator::event(&load.recipe, 0).event_id;
     let header = Header {
         ringback_run: 1,
-        url: target.url().to_owned(),
+        url: load.urls.iter().map(Url::as_str).collect::<Vec<_>>().join(" "),
         plan: plan.to_string(),
         retry: retry.to_string(),
         events: format!("{first}, {} bytes", ringback_generator::bytes(&load.recipe, 0).len()),
@@ -246,20 +297,20 @@ fn begin(
     Ok((Run { plan, retry, clock, pacing, progress }, state))
 }
 
-fn refused(error: ringback_sender::TargetError) -> CliError {
-    use ringback_sender::TargetError::{Client, Guard};
-    let is_environment = matches!(error, Guard(_) | Client(_));
+fn refused(error: TargetError) -> CliError {
+    use TargetError::{Client, Guard, Tls};
+    let is_environment = matches!(error, Guard(_) | Client(_) | Tls(TlsError::System(_)));
     let error: Box<dyn std::error::Error> = Box::new(error);
     let make = if is_environment { CliError::environment } else { CliError::usage };
     make("cannot send").because(error)
 }
 
-fn exit(summary: &Summary) -> Exit {
+fn exit(summary: &Summary, has_failed: bool) -> Exit {
     if summary.unreachable > 0 {
         Exit::Environment
     } else if summary.stopped {
         Exit::Interrupted
-    } else if summary.failed + summary.failed_before > 0 {
+    } else if has_failed {
         Exit::Failed
     } else {
         Exit::Held
@@ -269,13 +320,6 @@ fn exit(summary: &Summary) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_header_line_is_split_at_its_first_colon_only() {
-        let parsed = parse_header("X-Url: http://a,b").unwrap();
-        assert_eq!(parsed, ("X-Url".to_owned(), "http://a,b".to_owned()));
-        assert!(parse_header("nothing").is_err());
-    }
 
     #[test]
     fn a_duration_has_a_unit_and_is_more_than_nothing() {

@@ -13,9 +13,10 @@ use url::Url;
 use crate::address::parse_url;
 use crate::error::{CliError, unwritten};
 use crate::exit::Exit;
-use crate::send::{parse_duration, parse_header};
+use crate::send::parse_duration;
 use crate::sign::{body, id, parse_time};
 use crate::signer::SchemeArgs;
+use crate::transport::parse_header;
 use crate::{clock, output};
 
 /// Verify the signature of a body, and say what is wrong with it

@@ -103,3 +103,60 @@ fn what_cannot_be_sent_is_said_before_anything_is() {
     insta::assert_snapshot!(said(&["send", "localhost", "--secret", "env:NOT_SET"], 2), @"error: the variable `NOT_SET` of `--secret` is not set");
     insta::assert_snapshot!(said(&["send", "localhost", "--secret", "my-s3cret"], 2), @"error: `--secret` cannot be used: a secret begins with `whsec_`, this one does not");
 }
+
+#[test]
+fn a_fault_is_done_by_the_engine_that_can_and_nobody_is_blamed_for_it() {
+    let folder = Folder::new();
+    let addr = receiver("400 Bad Request", "what?").to_string();
+    let output = folder.run(&["send", &addr, "--fault", "cut:10", "--json"]).expect(0);
+    let line = &output.json_lines()[0];
+    assert_eq!(line["fault"], serde_json::json!({"name": "cut:10", "expects": "refusal"}));
+    assert_eq!(line["answered"]["status"], 400);
+    assert!(line["connectMs"].as_f64().unwrap() <= line["firstByteMs"].as_f64().unwrap());
+    assert!(
+        output.stderr.starts_with("sent by the wire engine: the other one cannot do a fault\n"),
+        "{}",
+        output.stderr
+    );
+    let accepted = receiver("200 OK", "fine").to_string();
+    folder.run(&["send", &accepted, "--fault", "cut:10"]).expect(1);
+    folder.run(&["send", &accepted, "--fault", "reset", "-c", "3"]).expect(0);
+    folder.run(&["send", &accepted, "--fault", "odd-case"]).expect(0);
+}
+
+#[test]
+fn the_wire_engine_writes_headers_as_they_are_given() {
+    let folder = Folder::new();
+    let (addr, requests) = raw_receiver(|stream| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    });
+    let addr = addr.to_string();
+    let lines = ["-H", "X-B: 1", "-H", "x-a: 2", "-H", "x-B: 3", "--content-type", "Text/X"];
+    let args = ["send", &addr, "--engine", "wire"];
+    folder.run(&[&args[..], &lines[..]].concat()).expect(0);
+    let request = String::from_utf8(requests.recv_timeout(PATIENCE).unwrap()).unwrap();
+    assert!(
+        request.contains("\r\nX-B: 1\r\nx-a: 2\r\nx-B: 3\r\ncontent-type: Text/X\r\n"),
+        "{request}"
+    );
+}
+
+#[test]
+fn what_does_not_go_together_is_said_before_anything_is_sent() {
+    let folder = Folder::new();
+    let said = |args: &[&str]| {
+        let stderr = folder.run(&[&["send", "localhost:1"], args].concat()).expect(2).stderr;
+        stderr.lines().next().unwrap().to_owned()
+    };
+    insta::assert_snapshot!(said(&["--engine", "reqwest", "--fault", "reset"]), @"error: cannot send: the reqwest engine cannot do a fault: leave `--engine` or that out");
+    insta::assert_snapshot!(said(&["--http2", "--expect-continue"]), @"error: cannot send: HTTP/2 and waiting for 100-continue do not go together: leave one of them out");
+    insta::assert_snapshot!(said(&["--fault", "explode"]), @"error: invalid value 'explode' for '--fault <FAULT>': there is no fault `explode`; there are: cut, reset, hold, slow-body, slow-read, length-too-long, length-too-short, two-lengths, length-and-chunked, no-length, bad-chunk, garbage, lf-only, odd-case, http-1.0, bad-version, no-host, two-hosts, folded-line, space-before-colon, nul-in-value, big-head, absolute-target");
+    insta::assert_snapshot!(said(&["--engine", "curl"]), @"error: invalid value 'curl' for '--engine <NAME>': there is no engine `curl`: use `reqwest` or `wire`");
+    insta::assert_snapshot!(said(&["--cacert", "none.pem"]), @"error: cannot read `none.pem`: No such file or directory (os error 2)");
+    insta::assert_snapshot!(said(&["-X", "CONNECT"]), @"error: invalid value 'CONNECT' for '--request <METHOD>': `CONNECT` is no method to send an event with: write it as `POST` or `PUT`");
+    insta::assert_snapshot!(said(&["--resolve", "a.test"]), @"error: invalid value 'a.test' for '--resolve <HOST:PORT:ADDRESS>': `a.test` gives no addresses to a host: write `HOST:PORT:ADDRESS`");
+    let help = folder.run(&["send", "--help"]).expect(0).stdout;
+    for fault in ["cut", "slow-read", "two-hosts"] {
+        assert!(help.contains(&format!("\n            {fault} ")), "{help}");
+    }
+}

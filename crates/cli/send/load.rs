@@ -3,7 +3,10 @@
 use ringback_exchange::Part;
 use ringback_generator::{Generation, Recipe, analysis, bytes, event};
 use ringback_sender::{Delivery, Prepared, Try, Turn};
-use ringback_signature::Secret;
+use ringback_signature::{Message, Signer};
+use url::Url;
+
+use crate::context::ContextArgs;
 
 /// What is sent.
 #[derive(Debug)]
@@ -15,22 +18,34 @@ pub(crate) struct Load<'a> {
     /// Whether what is delivered again gets another id.
     pub(crate) has_fresh_ids: bool,
     /// What it is signed with.
-    pub(crate) secret: Option<&'a Secret>,
+    pub(crate) signer: Option<&'a Signer>,
+    /// What each attempt says about itself.
+    pub(crate) context: &'a ContextArgs,
+    /// Where events go: those of calls that have completed, and where there is a second one, the others.
+    pub(crate) urls: &'a [Url],
 }
 
 impl Load<'_> {
     /// Makes what is sent with one try; nothing where there is no such event.
     pub(crate) fn prepare(&self, attempt: &Try) -> Option<Prepared> {
         let (body, id) = self.event(&attempt.turn, attempt.number)?;
-        let signature = self.secret.map(|secret| {
-            ringback_signature::sign(secret, &id, attempt.signed_at.as_second(), &body)
-        });
-        let delivery = Delivery::new(attempt.turn.delivery, body);
-        let delivery = delivery.with_headers(&signature.unwrap_or_default());
-        let delivery = delivery.unwrap_or_else(|error| {
+        let turn = &attempt.turn;
+        let target = match turn.part {
+            Part::Completed => 0,
+            Part::Analysis => self.urls.len() - 1,
+        };
+        let mut headers = self.context.headers(self.recipe.seed, turn.delivery, attempt.number);
+        if let Some(signer) = self.signer {
+            let timestamp_ms = attempt.signed_at.as_millisecond();
+            let url = self.urls[target].as_str();
+            let message = Message { id: &id, timestamp_ms, url, body: &body };
+            headers.0.extend(signer.headers(&message).0);
+        }
+        let delivery = Delivery::new(turn.delivery, body);
+        let delivery = delivery.with_headers(&headers).unwrap_or_else(|error| {
             unreachable!("a signature is made of what header lines may hold: {error}")
         });
-        Some(Prepared { delivery, event_id: Some(id) })
+        Some(Prepared { delivery, event_id: Some(id), target })
     }
 
     /// Makes the body of one try, and its id.
@@ -95,14 +110,22 @@ mod tests {
         Turn { delivery: 3, event: 1, part, copy, because, at: None, together: 1 }
     }
 
-    #[test]
-    fn what_is_delivered_again_is_the_same_but_for_its_id() {
-        let load = Load {
+    fn load<'a>(context: &'a ContextArgs, has_fresh_ids: bool) -> Load<'a> {
+        Load {
             recipe: Recipe::new(7),
             generation: Generation::New,
-            has_fresh_ids: true,
-            secret: None,
-        };
+            has_fresh_ids,
+            signer: None,
+            context,
+            urls: &[],
+        }
+    }
+
+    #[test]
+    fn what_is_delivered_again_is_the_same_but_for_its_id() {
+        let context = ContextArgs::default();
+        let stays = load(&context, false);
+        let load = load(&context, true);
         for part in [Part::Completed, Part::Analysis] {
             let event = |copy, number| {
                 let (body, id) = load.event(&turn(part, copy), number).unwrap();
@@ -116,12 +139,7 @@ mod tests {
             assert_eq!((&retried, &copied), (&payload, &payload));
             assert!(id != retried_id && id != copied_id);
             assert_eq!(retried_id, event(1, 2).1, "the seed draws it");
-            let stays = Load { has_fresh_ids: false, ..load_of(&load) };
             assert_eq!(stays.event(&turn(part, 2), 2).unwrap().1, id);
         }
-    }
-
-    fn load_of<'a>(load: &Load<'a>) -> Load<'a> {
-        Load { recipe: load.recipe.clone(), ..*load }
     }
 }

@@ -36,6 +36,9 @@ pub struct Attempt {
     /// Which part of its run it was; nothing for a delivery that was sent alone.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub place: Option<Place>,
+    /// What was done to the request on purpose, if anything.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fault: Option<AppliedFault>,
     /// What came of it.
     #[serde(flatten)]
     pub outcome: Outcome,
@@ -114,13 +117,60 @@ impl Because {
     }
 }
 
+/// A fault that a request was sent with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AppliedFault {
+    /// Its name and argument, such as `cut:100`.
+    pub name: String,
+    /// What a right receiver makes of it.
+    pub expects: Expects,
+}
+
+/// What a right receiver makes of a request that was sent with a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expects {
+    /// It answers as ever: the request is whole and valid, only unusual.
+    Answer,
+    /// It refuses, with a status of 400 to 499 or by hanging up: the request is not whole or not valid.
+    Refusal,
+    /// It does either.
+    Either,
+    /// Nothing that could be seen: the sender goes away and does not wait for an answer.
+    Nothing,
+}
+
 impl Attempt {
-    /// Judges the attempt by its outcome alone.
-    pub const fn verdict(&self) -> Verdict {
-        match &self.outcome {
-            Outcome::Answered(reply) if reply.is_success() => Verdict::Pass,
-            Outcome::Answered(_) => Verdict::Fail,
-            Outcome::Failed(failure) => failure.kind.verdict(),
+    /// Judges the attempt by its outcome, and by what was to be expected of the fault it was sent with.
+    pub fn verdict(&self) -> Verdict {
+        let expects = self.fault.as_ref().map_or(Expects::Answer, |fault| fault.expects);
+        match (expects, &self.outcome) {
+            (Expects::Answer, Outcome::Answered(reply)) if reply.is_success() => Verdict::Pass,
+            (Expects::Refusal, Outcome::Answered(reply)) if reply.is_refusal() => Verdict::Pass,
+            (Expects::Either | Expects::Nothing, Outcome::Answered(reply))
+                if reply.is_success() || reply.is_refusal() =>
+            {
+                Verdict::Pass
+            }
+            (_, Outcome::Answered(_)) => Verdict::Fail,
+            (Expects::Refusal | Expects::Either, Outcome::Failed(failure))
+                if failure.kind == Failure::Reset =>
+            {
+                Verdict::Pass
+            }
+            (_, Outcome::Failed(failure)) => failure.kind.verdict(),
+        }
+    }
+
+    /// Tells whether the receiver, or the way to it, is to blame for something. Where a fault kept the
+    /// answer away on purpose, nobody knows, and nobody is blamed.
+    pub fn is_against_receiver(&self) -> bool {
+        let is_disturbed = self.fault.as_ref().is_some_and(|it| it.expects != Expects::Answer);
+        match self.verdict() {
+            Verdict::Pass => false,
+            Verdict::Unknown => !is_disturbed,
+            _ => true,
         }
     }
 }
@@ -160,18 +210,38 @@ pub enum Failure {
     Refused,
     /// No route, or the network is down.
     Unreachable,
-    /// The TLS handshake failed.
+    /// The certificate of the target has expired, or is not valid yet.
+    TlsExpired,
+    /// Nobody who is trusted has issued the certificate of the target.
+    TlsUntrusted,
+    /// The certificate of the target is for another name.
+    TlsWrongName,
+    /// What answers the handshake is no TLS.
+    TlsNotSpoken,
+    /// The target hung up during the handshake.
+    TlsHungUp,
+    /// The target refused the handshake and said so, for instance for want of a client certificate.
+    TlsRefused,
+    /// The TLS handshake failed in another way.
     Tls,
     /// The connection was not made in time.
     ConnectTimedOut,
+    /// The target did not take the request in time.
+    WriteTimedOut,
+    /// The request was sent, and the reply did not begin in the time it has for that.
+    FirstByteTimedOut,
     /// The request was sent, and no whole reply came in time.
     TimedOut,
-    /// The connection was reset or closed before the reply began.
+    /// The connection was reset or closed before the head of the reply was whole.
     Reset,
-    /// The reply began and broke off.
+    /// The reply began, and the connection was reset.
+    ResetMidway,
+    /// The reply began, and the connection was closed before its end.
     Truncated,
     /// What came is no HTTP reply.
     BadHttp,
+    /// The sender ended the connection itself, as the fault of the delivery says.
+    Cut,
     /// Something else went wrong after bytes may have left.
     Other,
 }
@@ -184,12 +254,22 @@ impl Failure {
             Self::Guarded => "guarded",
             Self::Refused => "refused",
             Self::Unreachable => "unreachable",
+            Self::TlsExpired => "tls-expired",
+            Self::TlsUntrusted => "tls-untrusted",
+            Self::TlsWrongName => "tls-wrong-name",
+            Self::TlsNotSpoken => "tls-not-spoken",
+            Self::TlsHungUp => "tls-hung-up",
+            Self::TlsRefused => "tls-refused",
             Self::Tls => "tls",
             Self::ConnectTimedOut => "connect-timed-out",
+            Self::WriteTimedOut => "write-timed-out",
+            Self::FirstByteTimedOut => "first-byte-timed-out",
             Self::TimedOut => "timed-out",
             Self::Reset => "reset",
+            Self::ResetMidway => "reset-midway",
             Self::Truncated => "truncated",
             Self::BadHttp => "bad-http",
+            Self::Cut => "cut",
             Self::Other => "other",
         }
     }
@@ -202,6 +282,12 @@ impl Failure {
                 | Self::Guarded
                 | Self::Refused
                 | Self::Unreachable
+                | Self::TlsExpired
+                | Self::TlsUntrusted
+                | Self::TlsWrongName
+                | Self::TlsNotSpoken
+                | Self::TlsHungUp
+                | Self::TlsRefused
                 | Self::Tls
                 | Self::ConnectTimedOut
         )

@@ -16,7 +16,9 @@ mod message;
 mod printable;
 mod redact;
 
-pub use attempt::{Attempt, Because, Failure, FailureDetail, Outcome, Part, Place, Verdict};
+pub use attempt::{
+    AppliedFault, Attempt, Because, Expects, Failure, FailureDetail, Outcome, Part, Place, Verdict,
+};
 pub use content::Content;
 pub use curl::{curl, curl_exact};
 pub use exchange::{Exchange, Forwarded, Wire};

@@ -42,6 +42,11 @@ impl Reply {
         matches!(self.status, 200..=299)
     }
 
+    /// Tells whether the status puts the blame on the request (400 to 499).
+    pub const fn is_refusal(&self) -> bool {
+        matches!(self.status, 400..=499)
+    }
+
     /// Tells whether the status is a redirect (300 to 399).
     pub const fn is_redirect(&self) -> bool {
         matches!(self.status, 300..=399)

@@ -31,6 +31,8 @@ pub struct Settings {
     pub target: Option<String>,
     /// Hosts beyond this machine that events may be sent to.
     pub allow_hosts: Vec<AllowHost>,
+    /// Those on the public internet that somebody has confirmed.
+    pub owned_hosts: Vec<AllowHost>,
     /// Where downstreams listen, by name, whatever their files say.
     pub downstream: HashMap<String, SocketAddr>,
     /// What the ids of conversations are drawn from. A receiver that runs on and de-duplicates needs

@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use ringback_exchange::Headers;
 use ringback_recorder::{
     Answer, Config, Keep, Limits, Listener, PathPattern, Recording, Room, Route, Script,
     ScriptedReply, StartError,
 };
 use ringback_sample::Sample;
 use ringback_scenario::{Downstream, Scenario, interpolate_text};
-use ringback_sender::{CONNECT_TIMEOUT, IN_FLIGHT_MAX, Options, Target};
+use ringback_sender::{Options, Target};
 use ringback_signature::Secret;
 use url::Url;
 
@@ -51,10 +50,9 @@ pub(crate) async fn set(scenario: &Scenario, settings: &Settings) -> Result<Scen
 
     let options = Options {
         timeout: scenario.timeout,
-        connect_timeout: CONNECT_TIMEOUT,
-        in_flight_max: IN_FLIGHT_MAX,
-        headers: Headers::default(),
         allow_hosts: settings.allow_hosts.clone(),
+        owned_hosts: settings.owned_hosts.clone(),
+        ..Options::default()
     };
     let (url, sample) = match &settings.target {
         Some(url) => (url.clone(), None),

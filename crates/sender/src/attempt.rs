@@ -1,26 +1,20 @@
-//! One request and what came of it.
+//! One request and what came of it, by either engine.
 
-use std::convert::Infallible;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use hyper::body::{Body, Frame, SizeHint};
-use reqwest::Method;
-use reqwest::header::HeaderMap;
-use ringback_exchange::{Attempt, Failure, FailureDetail, Outcome, Reply, Request};
+use ringback_exchange::{Attempt, Failure, FailureDetail, Outcome, Request};
 use tokio::time::Instant;
 
-use crate::classify::{Stage, classify};
+use crate::client;
+use crate::course::{Course, Written};
 use crate::delivery::Delivery;
-use crate::guard::PUBLIC_DELIVERIES_MAX;
-use crate::headers::from_map;
+use crate::headers::{from_map, to_map};
+use crate::style::gzip;
 use crate::summary::to_ms;
-use crate::target::{Link, Target};
+use crate::target::{Line, Link, Target};
+use crate::wire::{Script, Wire, script};
 
 /// How much of a reply's body is read, in bytes. What is longer is cut there, and the attempt says so.
 pub const REPLY_BYTES_MAX: usize = 1024 * 1024;
@@ -47,28 +41,54 @@ pub(crate) struct Planned {
 /// Sends one delivery, unless and until `given_up` comes first. Tells whether it did.
 pub(crate) async fn attempt(
     target: &Target,
-    delivery: Delivery,
+    mut delivery: Delivery,
     planned: Planned,
     given_up: impl Future<Output = ()>,
 ) -> (Attempt, bool) {
-    let headers = target.headers_for(&delivery);
-    let request = Request {
-        method: Method::POST.as_str().to_owned(),
+    if target.style().gzip {
+        delivery.body = gzip(&delivery.body);
+    }
+    let fault = target.faults().of(delivery.index);
+    let mut request = Request {
+        method: target.style().method.as_str().to_owned(),
         target: target.request_target().to_owned(),
-        headers: from_map(&headers),
-        body: delivery.body.clone().into(),
+        headers: target.headers_for(&delivery),
+        body: delivery.body.into(),
     };
-    let mut begin = Instant::now();
+    let call = match target.link() {
+        Link::NoAddress(why) => Call::Nowhere(why),
+        Link::Up(Line::Wire(wire)) => {
+            let script = script(&mut request, target.url(), target.style(), fault);
+            Call::Wire(wire, script)
+        }
+        Link::Up(Line::Reqwest(client)) => {
+            let headers = to_map(&request.headers);
+            request.headers = from_map(&headers);
+            let message = client::Message {
+                method: target.style().method.clone(),
+                url: target.parsed_url().clone(),
+                headers,
+                body: request.body.0.clone(),
+                chunked: target.style().chunked.map(std::num::NonZeroUsize::get),
+            };
+            Call::Reqwest(client, Box::new(message))
+        }
+    };
+    let course = Arc::new(Course::new(Instant::now()));
     let mut was_given_up = false;
     let ended = tokio::select! {
         biased;
-        ended = begun(target, headers, delivery.body, &mut begin) => ended,
+        ended = begun(target, call, &course) => ended,
         () = given_up => {
             was_given_up = true;
             Ended::failed(Failure::Other, "the run was stopped before an answer came")
         }
     };
+    let begin = course.begin();
     let duration = begin.elapsed();
+    if !was_given_up {
+        target.count(&ended.outcome);
+    }
     let late = begin.saturating_duration_since(planned.start).saturating_sub(planned.due);
     let attempt = Attempt {
         delivery: delivery.index,
@@ -77,61 +97,65 @@ pub(crate) async fn attempt(
         request,
         planned_ms: to_ms(planned.due),
         late_ms: to_ms(late),
-        connect_ms: None,
-        first_byte_ms: None,
+        connect_ms: course.connect().map(to_ms),
+        first_byte_ms: course.first_byte().map(to_ms),
         duration_ms: to_ms(duration),
         reply_cut_at_bytes: ended.cut_at,
         place: None,
+        fault: fault.map(crate::fault::Fault::applied),
         outcome: ended.outcome,
     };
     (attempt, was_given_up)
 }
 
 /// How an exchange ended.
-struct Ended {
-    outcome: Outcome,
+pub(crate) struct Ended {
+    pub(crate) outcome: Outcome,
     /// The bytes that were kept of a reply that is longer.
-    cut_at: Option<u64>,
+    pub(crate) cut_at: Option<u64>,
 }
 
 impl Ended {
-    fn failed(kind: Failure, detail: impl Into<String>) -> Self {
+    pub(crate) fn failed(kind: Failure, detail: impl Into<String>) -> Self {
         let detail = FailureDetail { kind, detail: detail.into(), status: None };
         Self { outcome: Outcome::Failed(detail), cut_at: None }
     }
 }
 
-/// Waits for its turn, says when it began, and sends.
-async fn begun(target: &Target, headers: HeaderMap, body: Bytes, begin: &mut Instant) -> Ended {
-    if let Some(allowance) = target.allowance() {
-        let Some(turn) = allowance.take(Instant::now()) else {
-            let detail = format!(
-                "a target on the public internet gets at most {PUBLIC_DELIVERIES_MAX} deliveries"
-            );
-            return Ended::failed(Failure::Guarded, detail);
-        };
-        tokio::time::sleep_until(turn).await;
-        *begin = Instant::now();
-    }
-    let client = match target.link() {
-        Link::Up(client) => client,
-        Link::NoAddress(why) => return Ended::failed(Failure::Dns, why.as_str()),
-    };
-    let mut request = reqwest::Request::new(Method::POST, target.parsed_url().clone());
-    *request.headers_mut() = headers;
-    let is_taken = Arc::new(AtomicBool::new(false));
-    *request.body_mut() = Some(reqwest::Body::wrap(Watched::new(body, is_taken.clone())));
+/// An engine and what it is to send.
+enum Call<'a> {
+    Nowhere(&'a str),
+    Reqwest(&'a reqwest::Client, Box<client::Message>),
+    Wire(&'a Wire, Script),
+}
 
-    let mut status = None;
-    let exchange = exchange(client, request, &mut status);
-    let mut ended = match tokio::time::timeout(target.timeout(), exchange).await {
-        Ok(ended) => ended,
-        Err(_) if is_taken.load(Ordering::Relaxed) => {
-            let detail = format!("no whole reply within {:?}", target.timeout());
-            let detail = FailureDetail { kind: Failure::TimedOut, detail, status };
-            Ended { outcome: Outcome::Failed(detail), cut_at: None }
+/// Waits for its turn and sends, as long as the limits of the target permit.
+async fn begun(target: &Target, call: Call<'_>, course: &Arc<Course>) -> Ended {
+    match target.turn() {
+        Ok(None) => {}
+        Ok(Some(turn)) => {
+            tokio::time::sleep_until(turn).await;
+            course.begin_now();
         }
-        Err(_) => Ended::failed(Failure::ConnectTimedOut, ""),
+        Err(why) => return Ended::failed(Failure::Guarded, why),
+    }
+    let exchange = async {
+        match call {
+            Call::Nowhere(why) => Ended::failed(Failure::Dns, why),
+            Call::Reqwest(client, message) => client::exchange(client, *message, course).await,
+            Call::Wire(wire, script) => wire.exchange(script, course).await,
+        }
+    };
+    let begin = course.begin();
+    let mut ended = tokio::select! {
+        biased;
+        ended = exchange => ended,
+        () = tokio::time::sleep_until(begin + target.timeout()) => {
+            timed_out(course, Failure::TimedOut, target.timeout())
+        }
+        limit = no_first_byte(target, course), if target.first_byte_timeout().is_some() => {
+            timed_out(course, Failure::FirstByteTimedOut, limit)
+        }
     };
     // Whichever of the limits it was, and whoever kept it: people read one sentence.
     if let Outcome::Failed(FailureDetail { kind: Failure::ConnectTimedOut, detail, .. }) =
@@ -142,76 +166,30 @@ async fn begun(target: &Target, headers: HeaderMap, body: Bytes, begin: &mut Ins
     ended
 }
 
-/// Sends the request and reads the reply. The status is put down as soon as it is known.
-async fn exchange(
-    client: &reqwest::Client,
-    request: reqwest::Request,
-    status: &mut Option<u16>,
-) -> Ended {
-    let failed = |error: &reqwest::Error, stage, status| {
-        let (kind, detail) = classify(error, stage);
-        let detail = FailureDetail { kind, detail, status };
-        Ended { outcome: Outcome::Failed(detail), cut_at: None }
+/// Comes when the reply should have begun and has not, with the time it had.
+async fn no_first_byte(target: &Target, course: &Course) -> Duration {
+    let limit = target.first_byte_timeout().unwrap_or(Duration::MAX);
+    match course.begin().checked_add(limit) {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+    if course.first_byte().is_some() {
+        std::future::pending::<()>().await;
+    }
+    limit
+}
+
+/// Tells by what had happened until then what it was that took too long.
+fn timed_out(course: &Course, of_reply: Failure, limit: Duration) -> Ended {
+    let (kind, detail) = if !course.has_written(Written::Something) {
+        (Failure::ConnectTimedOut, String::new())
+    } else if !course.has_written(Written::All) {
+        (Failure::WriteTimedOut, format!("the request was not taken within {limit:?}"))
+    } else if of_reply == Failure::FirstByteTimedOut {
+        (of_reply, format!("no byte of a reply within {limit:?}"))
+    } else {
+        (of_reply, format!("no whole reply within {limit:?}"))
     };
-    let mut response = match client.execute(request).await {
-        Ok(response) => response,
-        Err(error) => return failed(&error, Stage::Head, None),
-    };
-    let code = response.status().as_u16();
-    *status = Some(code);
-    let headers = from_map(response.headers());
-    let mut body = BytesMut::new();
-    let mut cut_at = None;
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) => {
-                let room = REPLY_BYTES_MAX - body.len();
-                body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-                if chunk.len() > room {
-                    // The rest is left unread, and the connection is closed with it.
-                    cut_at = Some(REPLY_BYTES_MAX as u64);
-                    break;
-                }
-            }
-            Ok(None) => break,
-            Err(error) => return failed(&error, Stage::Body, *status),
-        }
-    }
-    let reply = Reply { status: code, headers, body: body.freeze().into() };
-    Ended { outcome: Outcome::Answered(reply), cut_at }
-}
-
-/// A body that tells when a connection takes it, which is when the request begins to leave.
-struct Watched {
-    bytes: Bytes,
-    is_taken: Arc<AtomicBool>,
-}
-
-impl Watched {
-    fn new(bytes: Bytes, is_taken: Arc<AtomicBool>) -> Self {
-        Self { bytes, is_taken }
-    }
-}
-
-impl Body for Watched {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let bytes = std::mem::take(&mut self.get_mut().bytes);
-        Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
-    }
-
-    /// The connection asks this when it writes the head, and of an empty body nothing else.
-    fn is_end_stream(&self) -> bool {
-        self.is_taken.store(true, Ordering::Relaxed);
-        self.bytes.is_empty()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.bytes.len() as u64)
-    }
+    let detail = FailureDetail { kind, detail, status: course.status() };
+    Ended { outcome: Outcome::Failed(detail), cut_at: None }
 }

@@ -1,8 +1,8 @@
 //! Header lines on their way from text to the wire: what HTTP permits is taken as it is, what it does
 //! not permit is refused by name.
 
-use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
-use ringback_exchange::Headers;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use ringback_exchange::{Header, Headers};
 
 /// A header line that cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,33 +33,50 @@ pub enum HeaderError {
     },
 }
 
-/// Checks header lines and brings them into the form in which they are sent. Their order is kept,
-/// except that lines of one name come together, where the first of them stood.
-pub(crate) fn to_map(lines: &Headers) -> Result<HeaderMap, HeaderError> {
-    let too_many = || HeaderError::TooMany { count: lines.0.len() };
-    let mut map = HeaderMap::try_with_capacity(lines.0.len()).map_err(|_| too_many())?;
+/// The most lines that are given for one request. A map of the reqwest engine holds a few more.
+const LINES_MAX: usize = 10_000;
+
+/// Checks that header lines can be sent.
+pub(crate) fn check(lines: &Headers) -> Result<(), HeaderError> {
+    if lines.0.len() > LINES_MAX {
+        return Err(HeaderError::TooMany { count: lines.0.len() });
+    }
     for (name, value) in lines.iter() {
         let named = || name.to_owned();
-        let key = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| HeaderError::Name { name: named() })?;
-        if [CONTENT_LENGTH, TRANSFER_ENCODING].contains(&key) {
+        if HeaderName::from_bytes(name.as_bytes()).is_err() {
+            return Err(HeaderError::Name { name: named() });
+        }
+        if ["content-length", "transfer-encoding"].iter().any(|it| name.eq_ignore_ascii_case(it)) {
             return Err(HeaderError::Framing { name: named() });
         }
-        let value = HeaderValue::from_maybe_shared(value.0.clone())
-            .map_err(|_| HeaderError::Value { name: named() })?;
-        map.try_append(key, value).map_err(|_| too_many())?;
+        if HeaderValue::from_maybe_shared(value.0.clone()).is_err() {
+            return Err(HeaderError::Value { name: named() });
+        }
     }
-    Ok(map)
+    Ok(())
 }
 
 /// Lays `nearer` over `farther`: a name that is in both has the lines of `nearer` alone.
-pub(crate) fn overlay(farther: &HeaderMap, nearer: &HeaderMap) -> HeaderMap {
-    let mut map = HeaderMap::with_capacity(farther.keys_len() + nearer.keys_len());
-    let kept = farther.iter().filter(|(name, _)| !nearer.contains_key(*name));
-    for (name, value) in kept.chain(nearer) {
-        // Each of the two fits into a map; lines that both together could not hold are left out here
-        // and missing in the record of the request as well.
-        let _ = map.try_append(name, value.clone());
+pub(crate) fn overlay(farther: &Headers, nearer: &Headers) -> Headers {
+    let has = |name: &str| nearer.0.iter().any(|line| line.0.eq_ignore_ascii_case(name));
+    // Room for one line more, which frames the body.
+    let mut lines = Vec::with_capacity(farther.0.len() + nearer.0.len() + 1);
+    lines.extend(farther.0.iter().filter(|line| !has(&line.0)).cloned());
+    lines.extend(nearer.0.iter().cloned());
+    Headers(lines)
+}
+
+/// Brings lines that were checked into the form of the reqwest engine: names in lower case, and lines
+/// of one name together, where the first of them stood.
+pub(crate) fn to_map(lines: &Headers) -> HeaderMap {
+    let mut map = HeaderMap::with_capacity(lines.0.len());
+    for Header(name, value) in &lines.0 {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        let value = HeaderValue::from_maybe_shared(value.0.clone());
+        if let (Ok(name), Ok(value)) = (name, value) {
+            // What no map can hold is left out here, and missing in the record of the request as well.
+            let _ = map.try_append(name, value);
+        }
     }
     map
 }
@@ -75,36 +92,37 @@ pub(crate) fn from_map(map: &HeaderMap) -> Headers {
 mod tests {
     use super::*;
 
-    fn map(lines: &[(&str, &str)]) -> Result<HeaderMap, HeaderError> {
-        to_map(&lines.iter().copied().collect())
+    fn headers(lines: &[(&str, &str)]) -> Headers {
+        lines.iter().copied().collect()
     }
 
-    fn lines(map: &HeaderMap) -> Vec<String> {
-        from_map(map).iter().map(|(name, value)| format!("{name}: {}", value.to_text())).collect()
+    fn shown(headers: &Headers) -> Vec<String> {
+        headers.iter().map(|(name, value)| format!("{name}: {}", value.to_text())).collect()
     }
 
     #[test]
-    fn order_and_duplicates_are_kept() {
-        let map = map(&[("X-B", "1"), ("x-a", ""), ("x-b", "2"), ("x-c", "é\t,")]).unwrap();
-        assert_eq!(lines(&map), ["x-b: 1", "x-b: 2", "x-a: ", "x-c: é\t,"]);
+    fn a_map_has_lines_of_one_name_together_in_lower_case() {
+        let lines = headers(&[("X-B", "1"), ("x-a", ""), ("x-b", "2"), ("x-c", "é\t,")]);
+        assert_eq!(check(&lines), Ok(()));
+        assert_eq!(shown(&from_map(&to_map(&lines))), ["x-b: 1", "x-b: 2", "x-a: ", "x-c: é\t,"]);
     }
 
     #[test]
     fn what_http_does_not_permit_is_refused_by_name() {
-        let error = |name, value| map(&[(name, value)]).unwrap_err().to_string();
+        let error = |name, value| check(&headers(&[(name, value)])).unwrap_err().to_string();
         insta::assert_snapshot!(error("x y", "1"), @"`x y` is no header name: it takes ASCII letters, digits and !#$%&'*+-.^_`|~ only");
         insta::assert_snapshot!(error("", "1"), @"`` is no header name: it takes ASCII letters, digits and !#$%&'*+-.^_`|~ only");
         insta::assert_snapshot!(error("X-Token", "s3cret\r\nx: y"), @"the value of the header `X-Token` has a control character in it: take it out");
         insta::assert_snapshot!(error("Content-Length", "5"), @"the header `Content-Length` frames the body, which the sender does itself: leave it out");
         insta::assert_snapshot!(error("transfer-encoding", "chunked"), @"the header `transfer-encoding` frames the body, which the sender does itself: leave it out");
         let many = Headers::from_iter((0..40_000).map(|n| (format!("x-{n}"), "")));
-        assert_eq!(to_map(&many).unwrap_err(), HeaderError::TooMany { count: 40_000 });
+        assert_eq!(check(&many).unwrap_err(), HeaderError::TooMany { count: 40_000 });
     }
 
     #[test]
-    fn the_nearer_lines_replace_those_of_their_name() {
-        let farther = map(&[("a", "1"), ("b", "1"), ("a", "2")]).unwrap();
-        let nearer = map(&[("B", "3"), ("c", "4"), ("b", "5")]).unwrap();
-        assert_eq!(lines(&overlay(&farther, &nearer)), ["a: 1", "a: 2", "b: 3", "b: 5", "c: 4"]);
+    fn the_nearer_lines_replace_those_of_their_name_and_keep_their_own_form() {
+        let farther = headers(&[("a", "1"), ("b", "1"), ("a", "2")]);
+        let nearer = headers(&[("B", "3"), ("c", "4"), ("b", "5")]);
+        assert_eq!(shown(&overlay(&farther, &nearer)), ["a: 1", "a: 2", "B: 3", "c: 4", "b: 5"]);
     }
 }

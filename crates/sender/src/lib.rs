@@ -15,13 +15,20 @@
 
 mod allowance;
 mod attempt;
+mod breaker;
 mod chance;
 mod classify;
+mod client;
 mod clock;
+mod consent;
+mod course;
 mod delivery;
+mod engine;
+mod fault;
 mod guard;
 mod headers;
 mod histogram;
+mod options;
 mod pace;
 mod plan;
 mod progress;
@@ -29,16 +36,25 @@ mod rate;
 mod reach;
 mod retry;
 mod run;
+mod style;
 mod summary;
 mod target;
+mod tls;
+mod wire;
 
 pub use attempt::{REPLY_BYTES_MAX, send_once};
+pub use breaker::{BREAKER_ATTEMPTS_MIN, BREAKER_WINDOW};
 pub use clock::Clock;
+pub use consent::CONSENT_PATH;
 pub use delivery::Delivery;
+pub use engine::{Engine, EngineError};
+pub use fault::{FAULTS, Fault, FaultError, FaultKind, FaultShare, Faults};
 pub use guard::{
-    AllowHost, AllowHostError, GuardError, PUBLIC_DELIVERIES_MAX, PUBLIC_PER_SECOND_MAX,
+    AllowHost, AllowHostError, GuardError, PRIVATE_PER_SECOND_MAX, PUBLIC_DELIVERIES_MAX,
+    PUBLIC_PER_SECOND_MAX,
 };
 pub use headers::HeaderError;
+pub use options::{CONNECT_TIMEOUT, Options, Resolve, ResolveError, TIMEOUT};
 pub use pace::{Pacing, SPIN};
 pub use plan::{
     Arrival, COPIES_MAX, Curve, Duplicates, HELD_BACK_MAX, Order, Pace, PairOrder, Pairs, Plan,
@@ -50,5 +66,7 @@ pub use retry::{
     Cause, Preset, RETRIES_MAX, RETRY_AFTER_MAX, Retry, RetryError, Rule, SignedAt, parse_jitter,
 };
 pub use run::{IN_FLIGHT_MAX, Prepared, Run, STOP_GRACE, Settled, Try, WAITING_MAX, run};
+pub use style::{Method, MethodError, Style};
 pub use summary::{Percentiles, Summary};
-pub use target::{CONNECT_TIMEOUT, IDLE_MAX, Options, TIMEOUT, Target, TargetError};
+pub use target::{IDLE_MAX, Target, TargetError};
+pub use tls::{Tls, TlsError};

@@ -83,6 +83,8 @@ pub struct Prepared {
     pub delivery: Delivery,
     /// The id in the event, when it has one.
     pub event_id: Option<String>,
+    /// Where it goes: which of the targets of the run, from 0.
+    pub target: usize,
 }
 
 /// An attempt whose outcome is known.
@@ -97,8 +99,9 @@ pub struct Settled {
 
 /// Makes the deliveries of a plan.
 ///
-/// A plan with times has no more in flight than the target's [`Options`](crate::Options) permit; what is
-/// due beyond that waits, and the summary says how many had to, and how long. Where the receiver sets the
+/// Each goes to the one of `targets` that it names; where there is no such target it goes to the last.
+/// A plan with times has no more in flight than the [`Options`](crate::Options) of the first target
+/// permit; what is due beyond that waits, and the summary says how many had to, and how long. Where the receiver sets the
 /// pace, the plan says how many are in flight.
 ///
 /// `deliveries` is asked for each try shortly before it is due, so that they need no room before; where it
@@ -109,25 +112,32 @@ pub struct Settled {
 ///
 /// # Errors
 ///
-/// When the target does not permit the plan; nothing was sent then.
+/// When a target does not permit the plan; nothing was sent then.
+///
+/// # Panics
+///
+/// When there is no target.
 ///
 /// # Cancel safety
 ///
 /// Dropping the future closes every connection in flight, and there is no summary. Use `stop`.
 pub async fn run(
-    target: &Target,
+    targets: &[Target],
     run: &Run,
     mut deliveries: impl FnMut(&Try) -> Option<Prepared>,
     on_settled: impl FnMut(Settled),
     stop: impl Future<Output = ()>,
 ) -> Result<Summary, GuardError> {
-    target.permit(&run.plan)?;
+    assert!(!targets.is_empty(), "a run has a target");
+    for target in targets {
+        target.permit(&run.plan)?;
+    }
     let mut stop = pin!(stop);
     let pacer = Pacer::new(run.pacing);
     let mut queue = Queue::new(run);
     let mut flight = Flight::new(run, on_settled);
     let clock = flight.clock;
-    let most = run.plan.concurrency().map_or(target.in_flight_max(), |n| n.get() as usize);
+    let most = run.plan.concurrency().map_or(targets[0].in_flight_max(), |n| n.get() as usize);
     // Until when something that was due had to wait for room.
     let mut full_until = Duration::ZERO;
     loop {
@@ -153,7 +163,7 @@ pub async fn run(
                 pacer.wait_until(clock.start, due).await;
                 let held_back = full_until.checked_sub(due).filter(|it| !it.is_zero());
                 for ready in ready {
-                    flight.begin(target, ready, due, held_back);
+                    flight.begin(targets, ready, due, held_back);
                 }
                 // The requests leave before what comes next is thought of.
                 tokio::task::yield_now().await;
@@ -371,9 +381,15 @@ impl<'a, F: FnMut(Settled)> Flight<'a, F> {
         Some(Ready { upcoming, signed, prepared: prepared? })
     }
 
-    fn begin(&mut self, target: &Target, ready: Ready, due: Duration, held_back: Option<Duration>) {
-        let Ready { upcoming, signed, prepared: Prepared { delivery, event_id } } = ready;
-        let target = target.clone();
+    fn begin(
+        &mut self,
+        targets: &[Target],
+        ready: Ready,
+        due: Duration,
+        held_back: Option<Duration>,
+    ) {
+        let Ready { upcoming, signed, prepared: Prepared { delivery, event_id, target } } = ready;
+        let target = targets[target.min(targets.len() - 1)].clone();
         let planned = Planned { start: self.clock.start, due };
         let mut given_up = self.give_up.subscribe();
         self.attempts.spawn(async move {

@@ -263,6 +263,7 @@ mod tests {
             duration_ms,
             reply_cut_at_bytes: None,
             place: None,
+            fault: None,
             outcome,
         }
     }

@@ -6,52 +6,35 @@
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use reqwest::Client;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{
-    ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT,
-};
-use ringback_exchange::Headers;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
+use ringback_exchange::{Headers, Outcome};
+use rustls::pki_types::ServerName;
+use tokio::time::Instant;
 use url::{Host, Position, Url};
 
 use crate::allowance::Allowance;
+use crate::breaker::Breaker;
+use crate::client::{self, client};
+use crate::consent;
 use crate::delivery::Delivery;
-use crate::guard::{AllowHost, GuardError, permit, permit_plan};
-use crate::headers::{HeaderError, overlay, to_map};
+use crate::engine::{Engine, EngineError, choose};
+use crate::fault::Faults;
+use crate::guard::{GuardError, Permissions, caps, permit, permit_plan};
+use crate::headers::{HeaderError, check, overlay};
+use crate::options::{Options, Resolve};
 use crate::plan::Plan;
 use crate::reach::Reach;
-
-/// The time that a receiver has by Oration's documents, from the connection to the end of the reply.
-pub const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The time that a name and a connection may take, unless something else is wanted.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+use crate::style::Style;
+use crate::tls::{TlsError, config};
+use crate::wire::{Place, Wire};
 
 /// The time after which an idle connection is not used again. Servers close theirs after two seconds
 /// or more, and a delivery that meets such a close fails though nothing is wrong with the receiver.
 pub const IDLE_MAX: Duration = Duration::from_secs(1);
-
-/// How a target is reached.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// From the begin of an attempt to the end of its reply. Usually [`TIMEOUT`].
-    pub timeout: Duration,
-    /// From the begin of an attempt to its connection, TLS included; also for the name's addresses.
-    /// Usually [`CONNECT_TIMEOUT`]. The shorter of the two times wins.
-    pub connect_timeout: Duration,
-    /// Lines for every request, in this order, duplicates kept. They replace what would be sent under
-    /// the same name: `host`, `content-type: application/json`, `user-agent: ringback/VERSION`,
-    /// `accept: */*`.
-    pub headers: Headers,
-    /// Hosts beyond this machine that deliveries may go to.
-    pub allow_hosts: Vec<AllowHost>,
-    /// How many attempts of a run may be in flight at once, from 1; 0 is taken for 1. Usually
-    /// [`IN_FLIGHT_MAX`](crate::IN_FLIGHT_MAX).
-    pub in_flight_max: usize,
-}
 
 /// An address that deliveries may go to. Clones share connections and what is left of the allowance.
 #[derive(Debug, Clone)]
@@ -60,22 +43,34 @@ pub struct Target(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     url: Url,
-    headers: HeaderMap,
+    headers: Headers,
+    style: Style,
+    faults: Faults,
     timeout: Duration,
     connect_timeout: Duration,
+    first_byte_timeout: Option<Duration>,
     in_flight_max: usize,
     reach: Reach,
     allowance: Allowance,
+    breaker: Breaker,
+    engine: (Engine, Option<&'static str>),
     link: Link,
 }
 
 /// How the target is reached, if at all.
 #[derive(Debug)]
 pub(crate) enum Link {
-    /// By this client, which connects to the judged addresses alone.
-    Up(Client),
+    /// By this engine, which connects to the judged addresses alone.
+    Up(Line),
     /// The host has no address, for this reason.
     NoAddress(String),
+}
+
+/// An engine that is set up.
+#[derive(Debug)]
+pub(crate) enum Line {
+    Reqwest(Client),
+    Wire(Wire),
 }
 
 /// Why there is no target.
@@ -98,11 +93,17 @@ pub enum TargetError {
     /// A header line cannot be sent.
     #[error(transparent)]
     Header(#[from] HeaderError),
+    /// No engine does all that is wanted.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A certificate or a key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The guard does not permit the address.
     #[error(transparent)]
     Guard(#[from] GuardError),
-    /// The client could not be made: for https, mostly because the system has no certificates.
-    #[error("the client for the target cannot be set up; has the system root certificates?")]
+    /// The client could not be made.
+    #[error("the client for the target cannot be set up")]
     Client(#[source] reqwest::Error),
 }
 
@@ -113,7 +114,7 @@ impl Target {
     ///
     /// # Errors
     ///
-    /// When the URL or a header line cannot be used, or the guard does not permit an address.
+    /// When the URL or an option cannot be used, or the guard does not permit an address.
     pub async fn new(url: &str, options: &Options) -> Result<Self, TargetError> {
         Self::with_lookup(url, options, |host, port| async move {
             let found = tokio::net::lookup_host((host, port)).await?;
@@ -138,34 +139,68 @@ impl Target {
         L: Future<Output = io::Result<Vec<IpAddr>>>,
     {
         let url = parse(url)?;
-        let headers = base_headers(&url, &options.headers)?;
+        check(&options.headers)?;
+        let engine = choose(options)?;
         let connect_timeout = options.connect_timeout.min(options.timeout);
-        let in_flight_max = options.in_flight_max.max(1);
-        let found = find_addresses(&url, connect_timeout, lookup).await;
+        let found = match &options.unix_socket {
+            // A socket in the file system is on this machine, whoever the URL speaks of.
+            Some(path) => Ok((Reach::Loopback, Place::Unix(path.clone()))),
+            None => match find_addresses(&url, &options.resolve, connect_timeout, lookup).await {
+                Ok(addresses) => {
+                    let permissions =
+                        Permissions { allowed: &options.allow_hosts, owned: &options.owned_hosts };
+                    let reach = permit(&url, &addresses, permissions)?;
+                    let port = url.port_or_known_default().unwrap_or_default();
+                    let addresses = addresses.iter().map(|ip| SocketAddr::new(*ip, port));
+                    Ok((reach, Place::Tcp(addresses.collect())))
+                }
+                Err(why) => Err(why),
+            },
+        };
         let (reach, link) = match found {
-            Ok(addresses) => {
-                let reach = permit(&url, &addresses, &options.allow_hosts)?;
-                let client = client(&url, addresses, connect_timeout, in_flight_max)
-                    .map_err(TargetError::Client)?;
-                (reach, Link::Up(client))
-            }
+            Ok((reach, place)) => (reach, Link::Up(line(engine.0, &url, place, options)?)),
             Err(why) => (Reach::Loopback, Link::NoAddress(why)),
         };
-        Ok(Self(Arc::new(Inner {
+        let target = Self(Arc::new(Inner {
+            headers: base_headers(&url, options, reach),
             url,
-            headers,
+            style: options.style.clone(),
+            faults: options.faults.clone(),
             timeout: options.timeout,
             connect_timeout,
-            in_flight_max,
+            first_byte_timeout: options.first_byte_timeout,
+            in_flight_max: options.in_flight_max.max(1),
             reach,
-            allowance: Allowance::new(),
+            allowance: Allowance::new(caps(reach, options.max_rate)),
+            breaker: Breaker::new(),
+            engine,
             link,
-        })))
+        }));
+        if reach == Reach::Public && options.max_rate.is_some() {
+            consent::ask(&target, &options.run_id).await?;
+        }
+        Ok(target)
     }
 
     /// Returns the URL, without its fragment.
     pub fn url(&self) -> &str {
         self.0.url.as_str()
+    }
+
+    /// Returns the engine that sends, and what made it this one when nobody asked for it.
+    pub fn engine(&self) -> (Engine, Option<&'static str>) {
+        self.0.engine
+    }
+
+    /// Comes when the target is to be left alone: it is beyond this machine, and for ten seconds more than
+    /// half of the attempts had no answer, or one of 429 or of 500 to 599. Nothing is sent to it any more.
+    pub async fn left_alone(&self) {
+        self.0.breaker.opened().await;
+    }
+
+    /// Tells whether it is.
+    pub fn is_left_alone(&self) -> bool {
+        self.0.breaker.is_open()
     }
 
     pub(crate) fn parsed_url(&self) -> &Url {
@@ -177,12 +212,24 @@ impl Target {
         &self.0.url[Position::BeforePath..]
     }
 
+    pub(crate) fn style(&self) -> &Style {
+        &self.0.style
+    }
+
+    pub(crate) fn faults(&self) -> &Faults {
+        &self.0.faults
+    }
+
     pub(crate) fn timeout(&self) -> Duration {
         self.0.timeout
     }
 
     pub(crate) fn connect_timeout(&self) -> Duration {
         self.0.connect_timeout
+    }
+
+    pub(crate) fn first_byte_timeout(&self) -> Option<Duration> {
+        self.0.first_byte_timeout
     }
 
     pub(crate) fn in_flight_max(&self) -> usize {
@@ -193,20 +240,51 @@ impl Target {
         &self.0.link
     }
 
-    /// Returns what is left for this target, when there is a limit.
-    pub(crate) fn allowance(&self) -> Option<&Allowance> {
-        (self.0.reach == Reach::Public).then_some(&self.0.allowance)
+    pub(crate) fn base_headers(&self) -> &Headers {
+        &self.0.headers
+    }
+
+    /// Takes one attempt of what is left for this target. Returns when it may begin, when that is not at
+    /// once.
+    ///
+    /// # Errors
+    ///
+    /// When there is to be none, with the reason for people.
+    pub(crate) fn turn(&self) -> Result<Option<Instant>, String> {
+        if self.0.breaker.is_open() {
+            return Err("more than half of the attempts failed for ten seconds: it is left alone"
+                .to_owned());
+        }
+        self.0.allowance.take().map_err(|most| {
+            format!("a target on the public internet gets at most {most} deliveries")
+        })
+    }
+
+    /// Counts what came of an attempt, for a target that is to be spared.
+    pub(crate) fn count(&self, outcome: &Outcome) {
+        if self.0.reach == Reach::Loopback {
+            return;
+        }
+        let is_error = match outcome {
+            Outcome::Answered(reply) => reply.status == 429 || reply.status >= 500,
+            Outcome::Failed(_) => true,
+        };
+        self.0.breaker.count(Instant::now(), is_error);
     }
 
     pub(crate) fn permit(&self, plan: &Plan) -> Result<(), GuardError> {
-        permit_plan(self.0.reach, plan)
+        permit_plan(self.0.allowance.caps(), plan)
     }
 
-    /// Returns every line of the request for a delivery, in the order in which they are sent.
-    pub(crate) fn headers_for(&self, delivery: &Delivery) -> HeaderMap {
+    /// Returns every line of the request for a delivery, in the order in which they are sent. What frames
+    /// the body is written here, and not left to an engine, so that the record of the request is complete.
+    pub(crate) fn headers_for(&self, delivery: &Delivery) -> Headers {
         let mut headers = overlay(&self.0.headers, &delivery.headers);
-        // Written here, and not left to the client, so that the record of the request is complete.
-        let _ = headers.try_insert(CONTENT_LENGTH, HeaderValue::from(delivery.body.len()));
+        if self.0.style.chunked.is_some() {
+            headers.push("transfer-encoding", "chunked");
+        } else {
+            headers.push("content-length", delivery.body.len().to_string());
+        }
         headers
     }
 }
@@ -224,22 +302,74 @@ fn parse(text: &str) -> Result<Url, TargetError> {
 }
 
 /// The lines of every request, the user's over our own.
-fn base_headers(url: &Url, users: &Headers) -> Result<HeaderMap, HeaderError> {
+fn base_headers(url: &Url, options: &Options, reach: Reach) -> Headers {
     let authority = &url[Position::BeforeHost..Position::AfterPort];
-    let user_agent = concat!("ringback/", env!("CARGO_PKG_VERSION"));
-    let ours = Headers::from_iter([
+    let mut user_agent = concat!("ringback/", env!("CARGO_PKG_VERSION")).to_owned();
+    if reach != Reach::Loopback && !options.run_id.is_empty() {
+        // Whoever is sent to from elsewhere should be able to say which run it was.
+        user_agent = format!("{user_agent} run={}", options.run_id);
+    }
+    let mut ours = Headers::from_iter([
         (HOST.as_str(), authority),
         (CONTENT_TYPE.as_str(), "application/json"),
-        (USER_AGENT.as_str(), user_agent),
+        (USER_AGENT.as_str(), &user_agent),
         // The client would add it anyway; here it can be replaced, and is on record.
         (ACCEPT.as_str(), "*/*"),
     ]);
-    Ok(overlay(&to_map(&ours)?, &to_map(users)?))
+    if options.http2 {
+        // HTTP/2 has it in front of the header lines, as `:authority`.
+        ours.0.remove(0);
+    }
+    if options.style.gzip {
+        ours.push("content-encoding", "gzip");
+    }
+    if options.style.expect_continue.is_some() {
+        ours.push("expect", "100-continue");
+    }
+    overlay(&ours, &options.headers)
+}
+
+/// Sets up the engine.
+fn line(engine: Engine, url: &Url, place: Place, options: &Options) -> Result<Line, TargetError> {
+    let is_https = url.scheme() == "https";
+    let protocols: &[&[u8]] = if options.http2 { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
+    let tls = if is_https { Some(config(&options.tls, protocols)?) } else { None };
+    let connect_timeout = options.connect_timeout.min(options.timeout);
+    let idle_max = options.in_flight_max.max(1);
+    match engine {
+        Engine::Reqwest => {
+            let http2 = options.http2;
+            let setup = client::Setup { place: &place, tls, http2, connect_timeout, idle_max };
+            client(setup).map(Line::Reqwest).map_err(TargetError::Client)
+        }
+        Engine::Wire => {
+            let name = || match url.host() {
+                Some(Host::Ipv4(v4)) => Ok(ServerName::from(IpAddr::V4(v4))),
+                Some(Host::Ipv6(v6)) => Ok(ServerName::from(IpAddr::V6(v6))),
+                host => ServerName::try_from(host.map(|it| it.to_string()).unwrap_or_default())
+                    .map_err(|_| TargetError::Url(url::ParseError::InvalidDomainCharacter)),
+            };
+            let tls = match tls {
+                Some(config) => Some((Arc::new(config), name()?)),
+                None => None,
+            };
+            let continue_timeout = options.style.expect_continue.unwrap_or_default();
+            Ok(Line::Wire(Wire {
+                place,
+                tls,
+                connect_timeout,
+                continue_timeout,
+                idle_max,
+                idle: Mutex::default(),
+            }))
+        }
+    }
 }
 
 /// Returns the addresses of the host, or why there are none.
 async fn find_addresses<F, L>(
     url: &Url,
+    resolve: &[Resolve],
     time_limit: Duration,
     lookup: F,
 ) -> Result<Vec<IpAddr>, String>
@@ -247,6 +377,9 @@ where
     F: FnOnce(String, u16) -> L,
     L: Future<Output = io::Result<Vec<IpAddr>>>,
 {
+    if let Some(addresses) = resolve.iter().find_map(|resolve| resolve.of(url)) {
+        return Ok(addresses.to_vec());
+    }
     let name = match url.host() {
         Some(Host::Ipv4(v4)) => return Ok(vec![v4.into()]),
         Some(Host::Ipv6(v6)) => return Ok(vec![v6.into()]),
@@ -259,41 +392,5 @@ where
         Ok(Ok(addresses)) => Ok(addresses),
         Ok(Err(error)) => Err(format!("`{name}` has no address: {error}")),
         Err(_) => Err(format!("no address of `{name}` came within {time_limit:?}")),
-    }
-}
-
-/// Makes a client that does nothing on its own.
-fn client(
-    url: &Url,
-    addresses: Vec<IpAddr>,
-    connect_timeout: Duration,
-    in_flight_max: usize,
-) -> Result<Client, reqwest::Error> {
-    // The client wants one for the process, and panics without. When somebody else has installed
-    // another before, that one is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .no_proxy()
-        .referer(false)
-        .http1_only()
-        .connect_timeout(connect_timeout)
-        .pool_idle_timeout(IDLE_MAX)
-        .pool_max_idle_per_host(in_flight_max)
-        .dns_resolver(Pinned(addresses));
-    // The system's certificates take time to load, and a container may have none.
-    let builder = if url.scheme() == "http" { builder.tls_certs_only([]) } else { builder };
-    builder.build()
-}
-
-/// Answers with the judged addresses, whatever is asked.
-struct Pinned(Vec<IpAddr>);
-
-impl Resolve for Pinned {
-    fn resolve(&self, _: Name) -> Resolving {
-        // Port 0 stands for the port of the URL.
-        let addresses: Vec<_> = self.0.iter().map(|ip| SocketAddr::new(*ip, 0)).collect();
-        Box::pin(async { Ok(Box::new(addresses.into_iter()) as Addrs) })
     }
 }

@@ -29,6 +29,7 @@ pub(crate) fn attempt(planned_ms: f64, duration_ms: f64, came: Result<u16, Failu
         duration_ms,
         reply_cut_at_bytes: None,
         place: None,
+        fault: None,
         outcome,
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use ringback_exchange::{Attempt, Failure, Verdict};
-use ringback_sender::{Delivery, Options, Target, send_once};
+use ringback_sender::{Delivery, Engine, Options, Target, send_once};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::receiver::{Connection, Receiver, event, failure, hurried, options, send};
@@ -19,21 +19,20 @@ async fn unused_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
 }
 
-#[tokio::test]
-async fn refused() {
+async fn refused(engine: Engine) {
     let url = format!("http://127.0.0.1:{}/", unused_port().await);
-    let target = Target::new(&url, &options()).await.unwrap();
+    let target = Target::new(&url, &options(engine)).await.unwrap();
     let attempt = send_once(&target, event()).await;
     assert_eq!(kind(&attempt), (Failure::Refused, None));
     assert_eq!(attempt.verdict(), Verdict::Fail);
     assert!(failure(&attempt).detail.contains("refused"), "{attempt:?}");
 }
 
-#[tokio::test]
-async fn a_name_without_an_address() {
+async fn a_name_without_an_address(engine: Engine) {
     let lookup =
         |host: String, _| async move { Err(io::Error::other(format!("nobody knows {host}"))) };
-    let target = Target::with_lookup("http://receiver.invalid/", &options(), lookup).await.unwrap();
+    let target =
+        Target::with_lookup("http://receiver.invalid/", &options(engine), lookup).await.unwrap();
     let attempt = send_once(&target, event()).await;
     assert_eq!(kind(&attempt), (Failure::Dns, None));
     assert_eq!(
@@ -42,11 +41,11 @@ async fn a_name_without_an_address() {
     );
 
     let nothing = |_, _| async { Ok(Vec::new()) };
-    let target = Target::with_lookup("http://a.invalid/", &options(), nothing).await.unwrap();
+    let target = Target::with_lookup("http://a.invalid/", &options(engine), nothing).await.unwrap();
     assert_eq!(kind(&send_once(&target, event()).await), (Failure::Dns, None));
 
     let never = |_, _| std::future::pending();
-    let target = Target::with_lookup("http://a.invalid/", &hurried(), never).await.unwrap();
+    let target = Target::with_lookup("http://a.invalid/", &hurried(engine), never).await.unwrap();
     assert_eq!(kind(&send_once(&target, event()).await), (Failure::Dns, None));
 }
 
@@ -66,12 +65,12 @@ async fn full_listener() -> (TcpListener, Vec<TcpStream>) {
 }
 
 /// Whichever limit is the shorter one, and whether or not there is a body to send.
-#[tokio::test]
-async fn connect_timed_out() {
+async fn connect_timed_out(engine: Engine) {
     let (listener, _queued) = full_listener().await;
     let url = format!("http://{}/", listener.local_addr().unwrap());
-    let connect_hurried = Options { connect_timeout: Duration::from_millis(150), ..options() };
-    for options in [hurried(), connect_hurried] {
+    let connect_hurried =
+        Options { connect_timeout: Duration::from_millis(150), ..options(engine) };
+    for options in [hurried(engine), connect_hurried] {
         let target = Target::new(&url, &options).await.unwrap();
         for body in ["{}", ""] {
             let attempt = send_once(&target, Delivery::new(0, body)).await;
@@ -82,10 +81,9 @@ async fn connect_timed_out() {
     }
 }
 
-#[tokio::test]
-async fn never_answered() {
+async fn never_answered(engine: Engine) {
     let receiver = Receiver::start(Connection::hold).await;
-    let target = Target::new(&receiver.url(), &hurried()).await.unwrap();
+    let target = Target::new(&receiver.url(), &hurried(engine)).await.unwrap();
     for body in ["{}", ""] {
         let attempt = send_once(&target, Delivery::new(0, body)).await;
         assert_eq!(kind(&attempt), (Failure::TimedOut, None));
@@ -95,8 +93,7 @@ async fn never_answered() {
     assert_eq!(receiver.requests().len(), 2);
 }
 
-#[tokio::test]
-async fn answered_too_slowly_to_end_in_time() {
+async fn answered_too_slowly_to_end_in_time(engine: Engine) {
     let receiver = Receiver::start(|mut connection| async move {
         connection.request().await;
         connection.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n").await;
@@ -107,63 +104,57 @@ async fn answered_too_slowly_to_end_in_time() {
         }
     })
     .await;
-    let target = Target::new(&receiver.url(), &hurried()).await.unwrap();
+    let target = Target::new(&receiver.url(), &hurried(engine)).await.unwrap();
     assert_eq!(kind(&send_once(&target, event()).await), (Failure::TimedOut, Some(200)));
 }
 
-#[tokio::test]
-async fn reset_before_the_answer() {
+async fn reset_before_the_answer(engine: Engine) {
     let receiver = Receiver::start(|mut connection| async move {
         connection.request().await;
         connection.reset();
     })
     .await;
-    let attempt = send(&receiver).await;
+    let attempt = send(engine, &receiver).await;
     assert_eq!(kind(&attempt), (Failure::Reset, None));
     assert_eq!(attempt.verdict(), Verdict::Unknown);
     assert_eq!(receiver.requests().len(), 1, "what may have arrived is not sent again");
 }
 
-#[tokio::test]
-async fn reset_on_accept() {
+async fn reset_on_accept(engine: Engine) {
     let receiver = Receiver::start(|connection| async { connection.reset() }).await;
-    assert_eq!(kind(&send(&receiver).await), (Failure::Reset, None));
+    assert_eq!(kind(&send(engine, &receiver).await), (Failure::Reset, None));
 }
 
-#[tokio::test]
-async fn closed_before_the_answer() {
+async fn closed_before_the_answer(engine: Engine) {
     let receiver = Receiver::answering_once(b"").await;
-    assert_eq!(kind(&send(&receiver).await), (Failure::Reset, None));
+    assert_eq!(kind(&send(engine, &receiver).await), (Failure::Reset, None));
     assert_eq!(receiver.requests().len(), 1, "what may have arrived is not sent again");
 }
 
-#[tokio::test]
-async fn reset_in_the_middle_of_the_body() {
+async fn reset_in_the_middle_of_the_body(engine: Engine) {
     let receiver = Receiver::start(|mut connection| async move {
         connection.request().await;
         connection.write(b"HTTP/1.1 201 OK\r\ncontent-length: 100\r\n\r\nhalf").await;
         connection.reset();
     })
     .await;
-    let attempt = send(&receiver).await;
-    assert_eq!(kind(&attempt), (Failure::Truncated, Some(201)));
+    let attempt = send(engine, &receiver).await;
+    assert_eq!(kind(&attempt), (Failure::ResetMidway, Some(201)));
     assert_eq!(attempt.verdict(), Verdict::Unknown);
 }
 
-#[tokio::test]
-async fn closed_in_the_middle_of_the_body() {
+async fn closed_in_the_middle_of_the_body(engine: Engine) {
     for answer in [
         &b"HTTP/1.1 500 No\r\ncontent-length: 100\r\n\r\nhalf"[..],
         b"HTTP/1.1 500 No\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhalf",
         b"HTTP/1.1 500 No\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n",
     ] {
         let receiver = Receiver::answering_once(answer).await;
-        assert_eq!(kind(&send(&receiver).await), (Failure::Truncated, Some(500)));
+        assert_eq!(kind(&send(engine, &receiver).await), (Failure::Truncated, Some(500)));
     }
 }
 
-#[tokio::test]
-async fn not_http() {
+async fn not_http(engine: Engine) {
     for answer in [
         &b"hello, this is something else\r\n\r\n"[..],
         b"HTTP/9.9 200 OK\r\n\r\n",
@@ -173,26 +164,24 @@ async fn not_http() {
     ] {
         let receiver = Receiver::answering_once(answer).await;
         let shown = String::from_utf8_lossy(answer);
-        assert_eq!(kind(&send(&receiver).await), (Failure::BadHttp, None), "{shown}");
+        assert_eq!(kind(&send(engine, &receiver).await), (Failure::BadHttp, None), "{shown}");
     }
     let bad_chunk = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nhello\r\n";
     let receiver = Receiver::answering_once(bad_chunk).await;
-    assert_eq!(kind(&send(&receiver).await), (Failure::BadHttp, Some(200)));
+    assert_eq!(kind(&send(engine, &receiver).await), (Failure::BadHttp, Some(200)));
 }
 
 /// As a mail or an SSH server does, before anything was asked.
-#[tokio::test]
-async fn something_else_that_speaks_first() {
+async fn something_else_that_speaks_first(engine: Engine) {
     let receiver = Receiver::start(|mut connection| async move {
         connection.write(b"SSH-2.0-OpenSSH_9.9\r\n").await;
         connection.hold().await;
     })
     .await;
-    assert_eq!(kind(&send(&receiver).await), (Failure::BadHttp, None));
+    assert_eq!(kind(&send(engine, &receiver).await), (Failure::BadHttp, None));
 }
 
-#[tokio::test]
-async fn more_header_lines_than_are_read() {
+async fn more_header_lines_than_are_read(engine: Engine) {
     let receiver = Receiver::start(|mut connection| async move {
         connection.request().await;
         connection.write(b"HTTP/1.1 200 OK\r\n").await;
@@ -201,7 +190,7 @@ async fn more_header_lines_than_are_read() {
         connection.close().await;
     })
     .await;
-    assert_eq!(kind(&send(&receiver).await), (Failure::BadHttp, None));
+    assert_eq!(kind(&send(engine, &receiver).await), (Failure::BadHttp, None));
 }
 
 async fn send_tls(receiver: &Receiver, options: &Options) -> Attempt {
@@ -209,32 +198,48 @@ async fn send_tls(receiver: &Receiver, options: &Options) -> Attempt {
     send_once(&Target::new(&url, options).await.unwrap(), event()).await
 }
 
-#[tokio::test]
-async fn tls_to_a_plain_port() {
+async fn tls_to_a_plain_port(engine: Engine) {
     let receiver = Receiver::start(|mut connection| async move {
         connection.write(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n").await;
         connection.hold().await;
     })
     .await;
-    let attempt = send_tls(&receiver, &options()).await;
-    assert_eq!(kind(&attempt), (Failure::Tls, None));
+    let attempt = send_tls(&receiver, &options(engine)).await;
+    assert_eq!(kind(&attempt), (Failure::TlsNotSpoken, None));
     assert_eq!(attempt.verdict(), Verdict::Fail);
 }
 
-#[tokio::test]
-async fn tls_that_is_hung_up_on() {
+async fn tls_that_is_hung_up_on(engine: Engine) {
     let closing = Receiver::start(Connection::close).await;
-    assert_eq!(kind(&send_tls(&closing, &options()).await), (Failure::Tls, None));
+    assert_eq!(kind(&send_tls(&closing, &options(engine)).await), (Failure::TlsHungUp, None));
     let resetting = Receiver::start(|connection| async { connection.reset() }).await;
-    assert_eq!(kind(&send_tls(&resetting, &options()).await), (Failure::Tls, None));
+    assert_eq!(kind(&send_tls(&resetting, &options(engine)).await), (Failure::TlsHungUp, None));
     let holding = Receiver::start(Connection::hold).await;
-    let attempt = send_tls(&holding, &hurried()).await;
+    let attempt = send_tls(&holding, &hurried(engine)).await;
     assert_eq!(kind(&attempt), (Failure::ConnectTimedOut, None));
 }
 
-#[tokio::test]
-async fn tls_refused() {
+async fn tls_refused(engine: Engine) {
     let url = format!("https://127.0.0.1:{}/", unused_port().await);
-    let target = Target::new(&url, &options()).await.unwrap();
+    let target = Target::new(&url, &options(engine)).await.unwrap();
     assert_eq!(kind(&send_once(&target, event()).await), (Failure::Refused, None));
+}
+
+by_each_engine! {
+    refused,
+    a_name_without_an_address,
+    connect_timed_out,
+    never_answered,
+    answered_too_slowly_to_end_in_time,
+    reset_before_the_answer,
+    reset_on_accept,
+    closed_before_the_answer,
+    reset_in_the_middle_of_the_body,
+    closed_in_the_middle_of_the_body,
+    not_http,
+    something_else_that_speaks_first,
+    more_header_lines_than_are_read,
+    tls_to_a_plain_port,
+    tls_that_is_hung_up_on,
+    tls_refused,
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ringback_exchange::Headers;
 use ringback_sender::{
-    GuardError, HeaderError, Options, Pace, Plan, Run, Target, TargetError, run, send_once,
+    Engine, GuardError, HeaderError, Options, Pace, Plan, Run, Target, TargetError, run, send_once,
 };
 
 use crate::receiver::{OK, Receiver, event, options, reply};
@@ -25,7 +25,7 @@ async fn a_name_is_resolved_once_and_stays_where_it_was() {
         n_lookups.fetch_add(1, Ordering::Relaxed);
         async { addresses(&["127.0.0.1"]) }
     };
-    let target = Target::with_lookup(&url, &options(), lookup).await.unwrap();
+    let target = Target::with_lookup(&url, &options(Engine::Reqwest), lookup).await.unwrap();
     for _ in 0..3 {
         assert_eq!(reply(&send_once(&target, event()).await).status, 200);
     }
@@ -40,10 +40,10 @@ async fn one_forbidden_address_of_several_is_enough() {
     let receiver = Receiver::answering(OK).await;
     let url = format!("http://receiver.test:{}/", receiver.port);
     let lookup = |_, _| async { addresses(&["127.0.0.1", "169.254.169.254"]) };
-    let refused = Target::with_lookup(&url, &options(), lookup).await.unwrap_err();
+    let refused = Target::with_lookup(&url, &options(Engine::Reqwest), lookup).await.unwrap_err();
     assert!(matches!(refused, TargetError::Guard(GuardError::Never { .. })), "{refused}");
     let lookup = |_, _| async { addresses(&["127.0.0.1", "10.0.0.1"]) };
-    let refused = Target::with_lookup(&url, &options(), lookup).await.unwrap_err();
+    let refused = Target::with_lookup(&url, &options(Engine::Reqwest), lookup).await.unwrap_err();
     assert!(matches!(refused, TargetError::Guard(GuardError::Private { .. })), "{refused}");
     assert_eq!(receiver.n_connections(), 0);
 }
@@ -53,7 +53,7 @@ async fn one_forbidden_address_of_several_is_enough() {
 async fn what_cannot_be_a_target_is_refused_without_a_lookup() {
     let error = async |url: &str| {
         let lookup = |_, _| async { panic!("nothing may be looked up") };
-        Target::with_lookup(url, &options(), lookup).await.unwrap_err().to_string()
+        Target::with_lookup(url, &options(Engine::Reqwest), lookup).await.unwrap_err().to_string()
     };
     insta::assert_snapshot!(error("ftp://localhost/").await, @"the target's scheme is `ftp`: use `http` or `https`");
     insta::assert_snapshot!(error("file:///etc/passwd").await, @"the target's scheme is `file`: use `http` or `https`");
@@ -72,7 +72,8 @@ async fn what_cannot_be_a_target_is_refused_without_a_lookup() {
 #[tokio::test]
 async fn a_line_that_cannot_be_sent_is_refused_before_anything_is() {
     let headers = Headers::from_iter([("x", "a\nb")]);
-    let refused = Target::new("http://127.0.0.1/", &Options { headers, ..options() }).await;
+    let refused =
+        Target::new("http://127.0.0.1/", &Options { headers, ..options(Engine::Reqwest) }).await;
     let name = "x".to_owned();
     assert!(
         matches!(refused, Err(TargetError::Header(HeaderError::Value { name: n })) if n == name)
@@ -83,12 +84,14 @@ async fn a_line_that_cannot_be_sent_is_refused_before_anything_is() {
 
 #[tokio::test]
 async fn a_plan_that_the_internet_does_not_get_sends_nothing() {
-    let options = Options { allow_hosts: vec!["a.test".parse().unwrap()], ..options() };
+    let named = || vec!["a.test".parse().unwrap()];
+    let options =
+        Options { allow_hosts: named(), owned_hosts: named(), ..options(Engine::Reqwest) };
     let lookup = |_, _| async { addresses(&["8.8.8.8"]) };
     let target = Target::with_lookup("https://a.test/", &options, lookup).await.unwrap();
     for (count, pace) in [(1_001, Pace::OneByOne), (2, Pace::Rate("11/s".parse().unwrap()))] {
         let refused = run(
-            &target,
+            std::slice::from_ref(&target),
             &Run::new(Plan::new(count, pace), jiff::Timestamp::UNIX_EPOCH),
             |_| panic!("nothing may be made"),
             |_| panic!("nothing may be sent"),

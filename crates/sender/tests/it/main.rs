@@ -5,8 +5,28 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+/// Makes two tests of each function: one for each engine. What a receiver does is the same to both.
+macro_rules! by_each_engine {
+    ($($name:ident),* $(,)?) => {$(
+        mod $name {
+            use ringback_sender::Engine;
+
+            #[tokio::test]
+            async fn reqwest() {
+                super::$name(Engine::Reqwest).await;
+            }
+
+            #[tokio::test]
+            async fn wire() {
+                super::$name(Engine::Wire).await;
+            }
+        }
+    )*};
+}
+
 mod answers;
 mod failures;
+mod faults;
 mod guard;
 mod orders;
 mod paused;
@@ -15,3 +35,6 @@ mod requests;
 mod retries;
 mod runs;
 mod stalls;
+mod styles;
+mod tls;
+mod transports;

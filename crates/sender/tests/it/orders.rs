@@ -4,7 +4,8 @@ use std::num::NonZeroU32;
 
 use ringback_exchange::{Because, Part};
 use ringback_sender::{
-    Delivery, Duplicates, Order, Pace, PairOrder, Pairs, Plan, Prepared, Try, UNLIMITED, run,
+    Delivery, Duplicates, Engine, Order, Pace, PairOrder, Pairs, Plan, Prepared, Try, UNLIMITED,
+    run,
 };
 use tokio::sync::watch;
 
@@ -15,7 +16,7 @@ use crate::runs::{gated, run_of, whole};
 async fn so_many_are_under_way_and_no_more() {
     let (open, gate) = watch::channel(false);
     let receiver = gated(gate).await;
-    let target = receiver.target().await;
+    let target = receiver.target(Engine::Wire).await;
     let plan = Plan::new(40, Pace::Concurrent(NonZeroU32::new(8).unwrap()));
     let run = run_of(&plan);
     let (ended, ()) = tokio::join!(whole(&target, &run), async {
@@ -40,7 +41,7 @@ async fn copies_are_begun_at_once_even_where_one_waits_for_the_other() {
         }
     })
     .await;
-    let target = receiver.target().await;
+    let target = receiver.target(Engine::Wire).await;
     let order = Order { simultaneous: 3, ..Order::default() };
     let run = run_of(&Plan { order, ..Plan::new(1, Pace::OneByOne) });
     let ((summary, mut attempts), ()) = tokio::join!(whole(&target, &run), async {
@@ -60,7 +61,7 @@ async fn copies_are_begun_at_once_even_where_one_waits_for_the_other() {
 #[tokio::test]
 async fn the_receiver_sees_the_plan() {
     let receiver = Receiver::answering(OK).await;
-    let target = receiver.target().await;
+    let target = receiver.target(Engine::Wire).await;
     let order = Order {
         duplicates: Duplicates::Times(2),
         pairs: Some(Pairs { order: PairOrder::AnalysisFirst, gap: std::time::Duration::ZERO }),
@@ -73,11 +74,17 @@ async fn the_receiver_sees_the_plan() {
     let deliveries = |attempt: &Try| {
         let turn = attempt.turn;
         let body = name(turn.event, turn.part, turn.copy);
-        exists(turn.event, turn.part)
-            .then(|| Prepared { delivery: Delivery::new(turn.delivery, body), event_id: None })
+        exists(turn.event, turn.part).then(|| Prepared {
+            delivery: Delivery::new(turn.delivery, body),
+            event_id: None,
+            target: 0,
+        })
     };
     let run_of = run_of(&plan);
-    let summary = run(&target, &run_of, deliveries, |_| {}, std::future::pending()).await.unwrap();
+    let summary =
+        run(std::slice::from_ref(&target), &run_of, deliveries, |_| {}, std::future::pending())
+            .await
+            .unwrap();
     let planned: Vec<_> = plan
         .turns()
         .filter(|turn| exists(turn.event, turn.part))
@@ -100,7 +107,7 @@ async fn where_the_receiver_sets_the_pace_a_duration_ends_the_run() {
     let receiver = Receiver::answering(OK).await;
     let duration = Some(std::time::Duration::from_millis(50));
     let plan = Plan { duration, ..Plan::new(UNLIMITED, Pace::OneByOne) };
-    let (summary, _) = whole(&receiver.target().await, &run_of(&plan)).await;
+    let (summary, _) = whole(&receiver.target(Engine::Wire).await, &run_of(&plan)).await;
     assert!(summary.sent > 0 && summary.elapsed_ms >= 50.0, "{summary:?}");
     assert_eq!((summary.planned, summary.stopped), (Some(summary.sent), false));
 }

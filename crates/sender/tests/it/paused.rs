@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use ringback_exchange::{Attempt, Because};
 use ringback_sender::{
-    Clock, Delivery, Duplicates, Order, Pace, Pacing, Plan, Prepared, Run, Settled, Spacing,
-    Summary, Target, Try, UNLIMITED, run,
+    Clock, Delivery, Duplicates, Engine, Order, Pace, Pacing, Plan, Prepared, Run, Settled,
+    Spacing, Summary, Target, Try, UNLIMITED, run,
 };
 
 use crate::receiver::options;
@@ -32,14 +32,18 @@ fn how(plan: Plan) -> Run {
 fn whole(how: &Run) -> (Summary, Vec<Attempt>) {
     paused(async {
         let lookup = |_, _| async { Err(std::io::Error::other("nobody knows it")) };
-        let target = Target::with_lookup("http://nowhere.test/", &options(), lookup).await.unwrap();
+        let target = Target::with_lookup("http://nowhere.test/", &options(Engine::Reqwest), lookup)
+            .await
+            .unwrap();
         let mut attempts = Vec::new();
         let deliveries = |attempt: &Try| {
             let delivery = Delivery::new(attempt.turn.delivery, "{}");
-            Some(Prepared { delivery, event_id: None })
+            Some(Prepared { delivery, event_id: None, target: 0 })
         };
         let on_settled = |settled: Settled| attempts.push(settled.attempt);
-        let ended = run(&target, how, deliveries, on_settled, std::future::pending()).await;
+        let ended =
+            run(std::slice::from_ref(&target), how, deliveries, on_settled, std::future::pending())
+                .await;
         attempts.sort_by_key(|attempt| (attempt.delivery, attempt.number));
         (ended.unwrap(), attempts)
     })
@@ -146,12 +150,12 @@ proptest! {
             let how = Run { progress: progress.clone(), ..whole_run.clone() };
             paused(async {
                 let lookup = |_, _| async { Err(std::io::Error::other("nobody knows it")) };
-                let target = Target::with_lookup("http://nowhere.test/", &options(), lookup).await.unwrap();
+                let target = Target::with_lookup("http://nowhere.test/", &options(Engine::Reqwest), lookup).await.unwrap();
                 let (stop, stopped) = tokio::sync::oneshot::channel();
                 let (mut stop, mut n) = (Some(stop), 0);
                 let deliveries = |attempt: &Try| {
                     let delivery = Delivery::new(attempt.turn.delivery, "{}");
-                    Some(Prepared { delivery, event_id: None })
+                    Some(Prepared { delivery, event_id: None, target: 0 })
                 };
                 let on_settled = |settled: Settled| {
                     let entry = settled.entry.unwrap();
@@ -165,7 +169,7 @@ proptest! {
                     }
                 };
                 let stopped = async { if stopped.await.is_err() { std::future::pending().await } };
-                run(&target, &how, deliveries, on_settled, stopped).await.unwrap();
+                run(std::slice::from_ref(&target), &how, deliveries, on_settled, stopped).await.unwrap();
             });
         }
         over.sort_unstable();

@@ -4,11 +4,11 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ringback_exchange::{Attempt, FailureDetail, Headers, Outcome, Reply};
-use ringback_sender::{Delivery, Options, Target, send_once};
+use ringback_exchange::{Attempt, FailureDetail, Outcome, Reply};
+use ringback_sender::{Delivery, Engine, Options, Target, send_once};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 pub(crate) const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -23,6 +23,7 @@ pub(crate) struct Receiver {
 
 #[derive(Default)]
 struct Seen {
+    closed: Arc<Notify>,
     n_connections: usize,
     requests: Vec<Vec<u8>>,
 }
@@ -87,8 +88,8 @@ impl Receiver {
         format!("http://127.0.0.1:{}/hooks?a=1", self.port)
     }
 
-    pub(crate) async fn target(&self) -> Target {
-        Target::new(&self.url(), &options()).await.unwrap()
+    pub(crate) async fn target(&self, engine: Engine) -> Target {
+        Target::new(&self.url(), &options(engine)).await.unwrap()
     }
 
     /// Returns the requests so far, whole, as they came.
@@ -98,6 +99,12 @@ impl Receiver {
 
     pub(crate) fn n_connections(&self) -> usize {
         self.seen.lock().unwrap().n_connections
+    }
+
+    /// Waits until the receiver has closed a connection, once for each.
+    pub(crate) async fn has_closed(&self) {
+        let closed = self.seen.lock().unwrap().closed.clone();
+        closed.notified().await;
     }
 
     /// Waits until so many requests have come.
@@ -134,9 +141,50 @@ impl Connection {
         let _ = self.stream.write_all(bytes).await;
     }
 
+    /// Returns what comes up to and with some bytes, as one of the requests.
+    pub(crate) async fn until(&mut self, end: &[u8]) -> Vec<u8> {
+        loop {
+            if let Some(at) = self.unread.windows(end.len()).position(|some| some == end) {
+                let rest = self.unread.split_off(at + end.len());
+                let request = std::mem::replace(&mut self.unread, rest);
+                self.seen.lock().unwrap().requests.push(request.clone());
+                return request;
+            }
+            if matches!(self.stream.read_buf(&mut self.unread).await, Ok(0) | Err(_)) {
+                return Vec::new();
+            }
+        }
+    }
+
+    /// Returns all that comes until the sender closes or resets, and whether it closed.
+    pub(crate) async fn rest(&mut self) -> (Vec<u8>, bool) {
+        let mut bytes = std::mem::take(&mut self.unread);
+        let is_closed = self.stream.read_to_end(&mut bytes).await.is_ok();
+        (bytes, is_closed)
+    }
+
+    /// Returns what comes until the sender says nothing for a while or ends, and whether it ended.
+    pub(crate) async fn quiet(&mut self) -> (Vec<u8>, bool) {
+        const WHILE: Duration = Duration::from_millis(100);
+        let mut bytes = std::mem::take(&mut self.unread);
+        loop {
+            match tokio::time::timeout(WHILE, self.stream.read_buf(&mut bytes)).await {
+                Ok(Ok(0) | Err(_)) => return (bytes, true),
+                Ok(Ok(_)) => {}
+                Err(_) => return (bytes, false),
+            }
+        }
+    }
+
+    /// Reads nothing, until the sender resets or the test ends.
+    pub(crate) async fn ignore(self) {
+        std::future::pending::<()>().await;
+    }
+
     /// Closes in order: everything that was written arrives, and then the end.
     pub(crate) async fn close(mut self) {
         let _ = self.stream.shutdown().await;
+        self.seen.lock().unwrap().closed.notify_one();
     }
 
     /// Closes by reset.
@@ -159,19 +207,13 @@ fn request_end(bytes: &[u8]) -> Option<usize> {
     (bytes.len() >= end).then_some(end)
 }
 
-pub(crate) fn options() -> Options {
-    Options {
-        timeout: Duration::from_secs(10),
-        connect_timeout: Duration::from_secs(5),
-        headers: Headers::default(),
-        allow_hosts: Vec::new(),
-        in_flight_max: 100,
-    }
+pub(crate) fn options(engine: Engine) -> Options {
+    Options { engine: Some(engine), in_flight_max: 100, ..Options::default() }
 }
 
 /// The options with a time limit that is waited for.
-pub(crate) fn hurried() -> Options {
-    Options { timeout: Duration::from_millis(150), ..options() }
+pub(crate) fn hurried(engine: Engine) -> Options {
+    Options { timeout: Duration::from_millis(150), ..options(engine) }
 }
 
 pub(crate) fn event() -> Delivery {
@@ -179,8 +221,8 @@ pub(crate) fn event() -> Delivery {
 }
 
 /// Sends one event, and returns what came of it.
-pub(crate) async fn send(receiver: &Receiver) -> Attempt {
-    send_once(&receiver.target().await, event()).await
+pub(crate) async fn send(engine: Engine, receiver: &Receiver) -> Attempt {
+    send_once(&receiver.target(engine).await, event()).await
 }
 
 pub(crate) fn reply(attempt: &Attempt) -> &Reply {

@@ -1,7 +1,7 @@
 //! What is sent, byte for byte.
 
 use ringback_exchange::Headers;
-use ringback_sender::{Delivery, Options, Target, send_once};
+use ringback_sender::{Delivery, Engine, Options, Target, send_once};
 
 use crate::receiver::{OK, Receiver, event, options, reply};
 
@@ -31,10 +31,9 @@ async fn sent(receiver: &Receiver, options: &Options, delivery: Delivery) -> Vec
     request
 }
 
-#[tokio::test]
-async fn nothing_is_sent_that_was_not_decided() {
+async fn nothing_is_sent_that_was_not_decided(engine: Engine) {
     let receiver = Receiver::answering(OK).await;
-    let request = sent(&receiver, &options(), event()).await;
+    let request = sent(&receiver, &options(engine), event()).await;
     let (lines, body) = split(&request);
     assert_eq!(
         lines,
@@ -50,18 +49,16 @@ async fn nothing_is_sent_that_was_not_decided() {
     assert_eq!(body, b"{}");
 }
 
-#[tokio::test]
-async fn a_body_is_sent_byte_for_byte() {
+async fn a_body_is_sent_byte_for_byte(engine: Engine) {
     let receiver = Receiver::answering(OK).await;
     let every_byte: Vec<u8> = (0..=255).cycle().take(300_000).collect();
     for body in [every_byte, b"\xef\xbb\xbf{ } \r\n".to_vec(), Vec::new()] {
-        let request = sent(&receiver, &options(), Delivery::new(0, body.clone())).await;
+        let request = sent(&receiver, &options(engine), Delivery::new(0, body.clone())).await;
         assert_eq!(split(&request).1, body);
     }
 }
 
-#[tokio::test]
-async fn the_users_lines_keep_order_and_duplicates_and_replace_our_own() {
+async fn the_users_lines_keep_order_and_duplicates_and_replace_our_own(engine: Engine) {
     let receiver = Receiver::answering(OK).await;
     let headers = Headers::from_iter([
         ("X-Second", "1, 2"),
@@ -71,10 +68,20 @@ async fn the_users_lines_keep_order_and_duplicates_and_replace_our_own() {
         ("content-type", "text/plain; charset=\u{e9}"),
         ("Host", "receiver.test"),
     ]);
-    let request = sent(&receiver, &Options { headers, ..options() }, event()).await;
-    assert_eq!(
-        split(&request).0[1..],
-        [
+    let request = sent(&receiver, &Options { headers, ..options(engine) }, event()).await;
+    let expected = match engine {
+        Engine::Wire => [
+            "accept: */*",
+            "X-Second: 1, 2",
+            "x-first: ",
+            "X-Second: 3",
+            "User-Agent: mine",
+            "content-type: text/plain; charset=\u{e9}",
+            "Host: receiver.test",
+            "content-length: 2",
+        ],
+        // Names in lower case, and lines of one name together.
+        Engine::Reqwest => [
             "accept: */*",
             "x-second: 1, 2",
             "x-second: 3",
@@ -83,28 +90,35 @@ async fn the_users_lines_keep_order_and_duplicates_and_replace_our_own() {
             "content-type: text/plain; charset=\u{e9}",
             "host: receiver.test",
             "content-length: 2",
-        ]
-    );
+        ],
+    };
+    assert_eq!(split(&request).0[1..], expected);
 }
 
-#[tokio::test]
-async fn the_lines_of_a_delivery_replace_those_of_its_target() {
+async fn the_lines_of_a_delivery_replace_those_of_its_target(engine: Engine) {
     let receiver = Receiver::answering(OK).await;
-    let headers = Headers::from_iter([("webhook-id", "all"), ("x", "1"), ("accept", "a/b")]);
-    let own = Headers::from_iter([("Webhook-Id", "one"), ("webhook-timestamp", "7")]);
+    let headers = Headers::from_iter([("Webhook-ID", "all"), ("x", "1"), ("accept", "a/b")]);
+    let own = Headers::from_iter([("webhook-id", "one"), ("webhook-timestamp", "7")]);
     let delivery = event().with_headers(&own).unwrap();
-    let request = sent(&receiver, &Options { headers, ..options() }, delivery).await;
+    let request = sent(&receiver, &Options { headers, ..options(engine) }, delivery).await;
     assert_eq!(
         split(&request).0[4..],
         ["x: 1", "accept: a/b", "webhook-id: one", "webhook-timestamp: 7", "content-length: 2"]
     );
 }
 
-#[tokio::test]
-async fn a_fragment_stays_at_home() {
+async fn a_fragment_stays_at_home(engine: Engine) {
     let receiver = Receiver::answering(OK).await;
     let url = format!("{}#secret", receiver.url());
-    let target = Target::new(&url, &options()).await.unwrap();
+    let target = Target::new(&url, &options(engine)).await.unwrap();
     let attempt = send_once(&target, event()).await;
     assert_eq!((attempt.url, attempt.request.target.as_str()), (receiver.url(), "/hooks?a=1"));
+}
+
+by_each_engine! {
+    nothing_is_sent_that_was_not_decided,
+    a_body_is_sent_byte_for_byte,
+    the_users_lines_keep_order_and_duplicates_and_replace_our_own,
+    the_lines_of_a_delivery_replace_those_of_its_target,
+    a_fragment_stays_at_home,
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ringback_exchange::{Because, Failure};
 use ringback_sender::{
-    Clock, Delivery, Entry, Pace, Plan, Prepared, Progress, Retry, Run, Settled, SignedAt, Try, run,
+    Clock, Delivery, Engine, Entry, Pace, Plan, Prepared, Progress, Retry, Run, Settled, SignedAt,
+    Try, run,
 };
 
 use crate::receiver::{OK, Receiver};
@@ -49,7 +50,7 @@ async fn answering(answers: &'static [&'static [u8]]) -> Receiver {
 async fn a_day_of_retries_passes_in_seconds_with_the_times_of_the_day() {
     let receiver = answering(&[DOWN, DOWN, DOWN, OK]).await;
     let run = retrying(1, "5s,5m,30m,2h");
-    let (summary, attempts) = whole(&receiver.target().await, &run).await;
+    let (summary, attempts) = whole(&receiver.target(Engine::Wire).await, &run).await;
     assert_eq!((summary.sent, summary.attempts, summary.succeeded), (1, 4, 1));
     assert_eq!((summary.failed, summary.statuses[&503]), (0, 3));
     assert_eq!(summary.because[&Because::Retry], 3);
@@ -68,7 +69,7 @@ async fn a_day_of_retries_passes_in_seconds_with_the_times_of_the_day() {
 #[tokio::test]
 async fn when_all_were_made_it_has_failed() {
     let receiver = answering(&[DOWN]).await;
-    let (summary, _) = whole(&receiver.target().await, &retrying(2, "5s,5s")).await;
+    let (summary, _) = whole(&receiver.target(Engine::Wire).await, &retrying(2, "5s,5s")).await;
     assert_eq!((summary.sent, summary.attempts), (2, 6));
     assert_eq!((summary.succeeded, summary.failed, summary.exhausted), (0, 2, 2));
 }
@@ -76,7 +77,7 @@ async fn when_all_were_made_it_has_failed() {
 #[tokio::test]
 async fn a_receiver_that_says_410_is_not_asked_again() {
     let receiver = answering(&[DOWN, GONE]).await;
-    let (summary, _) = whole(&receiver.target().await, &retrying(1, "5s,5s,5s")).await;
+    let (summary, _) = whole(&receiver.target(Engine::Wire).await, &retrying(1, "5s,5s,5s")).await;
     assert_eq!((summary.attempts, summary.gone, summary.failed), (2, 1, 1));
 }
 
@@ -90,7 +91,7 @@ async fn a_target_that_comes_back_was_reached() {
     })
     .await;
     let run = retrying(2, "5s");
-    let (summary, _) = whole(&receiver.target().await, &run).await;
+    let (summary, _) = whole(&receiver.target(Engine::Wire).await, &run).await;
     assert_eq!((summary.attempts, summary.failures[&Failure::Reset]), (3, 2));
     assert_eq!((summary.succeeded, summary.failed, summary.unreachable), (1, 1, 0));
 }
@@ -103,10 +104,12 @@ async fn signed(retry: Retry) -> Vec<i64> {
     let deliveries = |attempt: &Try| {
         times.push(attempt.signed_at.as_second() - how.clock.origin.as_second());
         let delivery = Delivery::new(attempt.turn.delivery, "{}");
-        Some(Prepared { delivery, event_id: Some("evt_1".to_owned()) })
+        Some(Prepared { delivery, event_id: Some("evt_1".to_owned()), target: 0 })
     };
-    let target = receiver.target().await;
-    run(&target, &how, deliveries, |_| {}, std::future::pending()).await.unwrap();
+    let target = receiver.target(Engine::Wire).await;
+    run(std::slice::from_ref(&target), &how, deliveries, |_| {}, std::future::pending())
+        .await
+        .unwrap();
     times
 }
 
@@ -122,12 +125,16 @@ async fn a_retry_is_signed_with_its_own_time_or_with_the_first() {
 #[tokio::test]
 async fn what_is_over_is_not_sent_again_and_what_waits_goes_on() {
     let receiver = answering(&[OK, DOWN, DOWN, OK]).await;
-    let target = receiver.target().await;
+    let target = receiver.target(Engine::Wire).await;
     let how = Run { clock: retrying(1, "none").clock, ..retrying(4, "1h,1h") };
     let mut progress = Progress::default();
     let deliveries = |attempt: &Try| {
         let body = format!("{}", attempt.turn.delivery);
-        Some(Prepared { delivery: Delivery::new(attempt.turn.delivery, body), event_id: None })
+        Some(Prepared {
+            delivery: Delivery::new(attempt.turn.delivery, body),
+            event_id: None,
+            target: 0,
+        })
     };
     // Stopped after three outcomes: the first is over, two wait.
     let (three, is_three) = tokio::sync::oneshot::channel();
@@ -145,14 +152,18 @@ async fn what_is_over_is_not_sent_again_and_what_waits_goes_on() {
     let stop = async {
         let _ = is_three.await;
     };
-    let first = run(&target, &how, deliveries, on_settled, stop).await.unwrap();
+    let first =
+        run(std::slice::from_ref(&target), &how, deliveries, on_settled, stop).await.unwrap();
     assert!(first.stopped && first.waiting >= 2, "{first:?}");
     assert_eq!(first.planned, Some(4));
     let before = receiver.requests().len();
 
     let n_over = progress.n_over();
     let how = Run { progress, ..how };
-    let second = run(&target, &how, deliveries, |_| {}, std::future::pending()).await.unwrap();
+    let second =
+        run(std::slice::from_ref(&target), &how, deliveries, |_| {}, std::future::pending())
+            .await
+            .unwrap();
     assert_eq!(second.over_before, n_over);
     assert_eq!((second.failed, second.succeeded), (0, 4 - n_over));
     let bodies: Vec<u8> =
@@ -166,7 +177,7 @@ async fn what_is_over_is_not_sent_again_and_what_waits_goes_on() {
 #[tokio::test]
 async fn what_waits_does_not_keep_the_plan_from_going_on() {
     let receiver = answering(&[DOWN, OK]).await;
-    let (summary, attempts) = whole(&receiver.target().await, &retrying(3, "2m")).await;
+    let (summary, attempts) = whole(&receiver.target(Engine::Wire).await, &retrying(3, "2m")).await;
     assert_eq!((summary.attempts, summary.succeeded), (4, 3));
     assert_eq!(attempts.last().unwrap().delivery, 0);
     assert!(Duration::from_secs_f64(summary.elapsed_ms / 1000.0) >= Duration::from_millis(30));
@@ -192,9 +203,11 @@ async fn a_frozen_time_outlives_the_run() {
     let mut signed = Vec::new();
     let deliveries = |attempt: &Try| {
         signed.push((attempt.number, attempt.signed_at));
-        Some(Prepared { delivery: Delivery::new(0, "{}"), event_id: None })
+        Some(Prepared { delivery: Delivery::new(0, "{}"), event_id: None, target: 0 })
     };
-    let target = receiver.target().await;
-    run(&target, &how, deliveries, |_| {}, std::future::pending()).await.unwrap();
+    let target = receiver.target(Engine::Wire).await;
+    run(std::slice::from_ref(&target), &how, deliveries, |_| {}, std::future::pending())
+        .await
+        .unwrap();
     assert_eq!(signed, [(2, first)]);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use ringback_exchange::{Attempt, Failure};
 use ringback_sender::{
-    Delivery, Options, Pace, Plan, Prepared, Run, Settled, Summary, Target, Try, run,
+    Delivery, Engine, Options, Pace, Plan, Prepared, Run, Settled, Summary, Target, Try, run,
 };
 use tokio::sync::{oneshot, watch};
 
@@ -18,7 +18,7 @@ fn rated(count: u64, rate: &str) -> Plan {
 fn numbered(attempt: &Try) -> Option<Prepared> {
     let index = attempt.turn.delivery;
     let delivery = Delivery::new(index, format!("{{\"n\":{index}}}"));
-    Some(Prepared { delivery, event_id: None })
+    Some(Prepared { delivery, event_id: None, target: 0 })
 }
 
 pub(crate) fn run_of(plan: &Plan) -> Run {
@@ -33,15 +33,17 @@ async fn run_to_its_end(target: &Target, plan: &Plan) -> (Summary, Vec<Attempt>)
 pub(crate) async fn whole(target: &Target, how: &Run) -> (Summary, Vec<Attempt>) {
     let mut attempts = Vec::new();
     let on_settled = |settled: Settled| attempts.push(settled.attempt);
-    let summary = run(target, how, numbered, on_settled, std::future::pending()).await.unwrap();
+    let summary =
+        run(std::slice::from_ref(target), how, numbered, on_settled, std::future::pending())
+            .await
+            .unwrap();
     (summary, attempts)
 }
 
-#[tokio::test]
-async fn one_by_one_each_follows_the_last_answer() {
+async fn one_by_one_each_follows_the_last_answer(engine: Engine) {
     let receiver = Receiver::answering(OK).await;
     let plan = Plan::new(5, Pace::OneByOne);
-    let (summary, attempts) = run_to_its_end(&receiver.target().await, &plan).await;
+    let (summary, attempts) = run_to_its_end(&receiver.target(engine).await, &plan).await;
     assert_eq!((summary.planned, summary.sent, summary.succeeded), (Some(5), 5, 5));
     assert_eq!(summary.statuses, BTreeMap::from([(200, 5)]));
     assert!(summary.failures.is_empty() && !summary.stopped && summary.delayed_by_cap == 0);
@@ -56,11 +58,10 @@ async fn one_by_one_each_follows_the_last_answer() {
     assert_eq!(bodies, b"01234");
 }
 
-#[tokio::test]
-async fn a_rated_plan_keeps_its_own_times() {
+async fn a_rated_plan_keeps_its_own_times(engine: Engine) {
     let receiver = Receiver::answering(OK).await;
     let plan = rated(5, "500/s");
-    let (summary, mut attempts) = run_to_its_end(&receiver.target().await, &plan).await;
+    let (summary, mut attempts) = run_to_its_end(&receiver.target(engine).await, &plan).await;
     attempts.sort_by_key(|attempt| attempt.delivery);
     let planned: Vec<_> = attempts.iter().map(|attempt| attempt.planned_ms).collect();
     assert_eq!(planned, [0.0, 2.0, 4.0, 6.0, 8.0]);
@@ -70,11 +71,10 @@ async fn a_rated_plan_keeps_its_own_times() {
 }
 
 /// The answer to each waits for the last request: a sender that waited for answers would wait for ever.
-#[tokio::test]
-async fn a_slow_receiver_does_not_slow_a_rated_plan() {
+async fn a_slow_receiver_does_not_slow_a_rated_plan(engine: Engine) {
     let (open, gate) = watch::channel(false);
     let receiver = gated(gate).await;
-    let target = receiver.target().await;
+    let target = receiver.target(engine).await;
     let plan = rated(20, "10000/s");
     let (ended, ()) = tokio::join!(run_to_its_end(&target, &plan), async {
         receiver.has_seen(20).await;
@@ -84,11 +84,10 @@ async fn a_slow_receiver_does_not_slow_a_rated_plan() {
     assert_eq!(receiver.n_connections(), 20);
 }
 
-#[tokio::test]
-async fn what_the_cap_delays_is_counted_and_its_latency_counts_from_the_plan() {
+async fn what_the_cap_delays_is_counted_and_its_latency_counts_from_the_plan(engine: Engine) {
     let (open, gate) = watch::channel(false);
     let receiver = gated(gate).await;
-    let capped = Options { in_flight_max: 2, ..options() };
+    let capped = Options { in_flight_max: 2, ..options(engine) };
     let target = Target::new(&receiver.url(), &capped).await.unwrap();
     let plan = rated(5, "100000/s");
     let (ended, n_seen) = tokio::join!(run_to_its_end(&target, &plan), async {
@@ -105,10 +104,9 @@ async fn what_the_cap_delays_is_counted_and_its_latency_counts_from_the_plan() {
     }
 }
 
-#[tokio::test]
-async fn a_cap_of_nothing_is_a_cap_of_one() {
+async fn a_cap_of_nothing_is_a_cap_of_one(engine: Engine) {
     let receiver = Receiver::answering(OK).await;
-    let capped = Options { in_flight_max: 0, ..options() };
+    let capped = Options { in_flight_max: 0, ..options(engine) };
     let target = Target::new(&receiver.url(), &capped).await.unwrap();
     assert_eq!(run_to_its_end(&target, &rated(2, "1000/s")).await.0.succeeded, 2);
 }
@@ -127,8 +125,7 @@ pub(crate) async fn gated(gate: watch::Receiver<bool>) -> Receiver {
     .await
 }
 
-#[tokio::test]
-async fn every_outcome_is_counted_by_its_kind() {
+async fn every_outcome_is_counted_by_its_kind(engine: Engine) {
     let receiver = Receiver::start(|mut connection| async move {
         while let Some(request) = connection.request().await {
             match request[request.len() - 2] {
@@ -141,27 +138,33 @@ async fn every_outcome_is_counted_by_its_kind() {
     })
     .await;
     let plan = Plan::new(6, Pace::OneByOne);
-    let (summary, attempts) = run_to_its_end(&receiver.target().await, &plan).await;
+    let (summary, attempts) = run_to_its_end(&receiver.target(engine).await, &plan).await;
     assert_eq!((summary.sent, summary.succeeded), (6, 2));
     assert_eq!(summary.statuses, BTreeMap::from([(200, 2), (404, 1)]));
     assert_eq!(summary.failures, BTreeMap::from([(Failure::Reset, 2), (Failure::BadHttp, 1)]));
     assert_eq!(attempts.len(), 6);
 }
 
-#[tokio::test]
-async fn stop_gives_up_what_is_never_answered_and_still_sums_up() {
+async fn stop_gives_up_what_is_never_answered_and_still_sums_up(engine: Engine) {
     let receiver = Receiver::start(|mut connection| async move {
         connection.request().await;
         connection.write(OK).await;
         connection.hold().await;
     })
     .await;
-    let target = receiver.target().await;
+    let target = receiver.target(engine).await;
     let plan = Plan::new(9, Pace::OneByOne);
     let mut attempts = Vec::new();
     let on_settled = |settled: Settled| attempts.push(settled.attempt);
-    let summary =
-        run(&target, &run_of(&plan), numbered, on_settled, receiver.has_seen(2)).await.unwrap();
+    let summary = run(
+        std::slice::from_ref(&target),
+        &run_of(&plan),
+        numbered,
+        on_settled,
+        receiver.has_seen(2),
+    )
+    .await
+    .unwrap();
     assert_eq!((summary.planned, summary.sent, summary.succeeded), (Some(9), 2, 1));
     assert_eq!((summary.stopped, summary.given_up), (true, 1));
     assert_eq!(summary.failures, BTreeMap::from([(Failure::Other, 1)]));
@@ -170,8 +173,7 @@ async fn stop_gives_up_what_is_never_answered_and_still_sums_up() {
     assert_eq!(receiver.requests().len(), 2);
 }
 
-#[tokio::test]
-async fn stop_lets_an_answer_come_and_begins_nothing_new() {
+async fn stop_lets_an_answer_come_and_begins_nothing_new(engine: Engine) {
     let (stop, stopped) = oneshot::channel();
     let stop = std::sync::Mutex::new(Some(stop));
     let stop = std::sync::Arc::new(stop);
@@ -187,24 +189,42 @@ async fn stop_lets_an_answer_come_and_begins_nothing_new() {
         }
     })
     .await;
-    let target = receiver.target().await;
+    let target = receiver.target(engine).await;
     let plan = Plan::new(9, Pace::OneByOne);
     let mut attempts = Vec::new();
     let stopped = async {
         let _ = stopped.await;
     };
     let how = run_of(&plan);
-    let summary = run(&target, &how, numbered, |it: Settled| attempts.push(it.attempt), stopped);
+    let summary = run(
+        std::slice::from_ref(&target),
+        &how,
+        numbered,
+        |it: Settled| attempts.push(it.attempt),
+        stopped,
+    );
     let summary = summary.await.unwrap();
     assert_eq!((summary.sent, summary.succeeded, summary.given_up), (1, 1, 0));
     assert!(summary.stopped && summary.elapsed_ms < 1000.0);
     assert_eq!(reply(&attempts[0]).status, 200);
 }
 
-#[tokio::test]
-async fn a_plan_of_nothing_ends_at_once() {
+async fn a_plan_of_nothing_ends_at_once(engine: Engine) {
     let receiver = Receiver::answering(OK).await;
-    let (summary, attempts) = run_to_its_end(&receiver.target().await, &rated(0, "1/h")).await;
+    let (summary, attempts) =
+        run_to_its_end(&receiver.target(engine).await, &rated(0, "1/h")).await;
     assert_eq!((summary.sent, summary.latency_ms, attempts.len()), (0, None, 0));
     assert_eq!(receiver.n_connections(), 0);
+}
+
+by_each_engine! {
+    one_by_one_each_follows_the_last_answer,
+    a_rated_plan_keeps_its_own_times,
+    a_slow_receiver_does_not_slow_a_rated_plan,
+    what_the_cap_delays_is_counted_and_its_latency_counts_from_the_plan,
+    a_cap_of_nothing_is_a_cap_of_one,
+    every_outcome_is_counted_by_its_kind,
+    stop_gives_up_what_is_never_answered_and_still_sums_up,
+    stop_lets_an_answer_come_and_begins_nothing_new,
+    a_plan_of_nothing_ends_at_once,
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ringback_sender::{Options, Pace, Plan, Target};
+use ringback_sender::{Engine, Options, Pace, Plan, Target};
 use tokio::sync::watch;
 
 use crate::receiver::{OK, Receiver, options};
@@ -43,7 +43,9 @@ async fn stalling(after: usize) -> Receiver {
 async fn a_stall_shows_in_the_latency_of_all_that_were_due_meanwhile() {
     let receiver = stalling(20).await;
     let target =
-        Target::new(&receiver.url(), &Options { in_flight_max: 1, ..options() }).await.unwrap();
+        Target::new(&receiver.url(), &Options { in_flight_max: 1, ..options(Engine::Wire) })
+            .await
+            .unwrap();
     let plan = Plan::new(200, Pace::Rate("100/s".parse().unwrap()));
     let (summary, attempts) = whole(&target, &run_of(&plan)).await;
     assert_eq!(summary.succeeded, 200);
@@ -68,7 +70,9 @@ async fn with_room_a_stall_does_not_slow_the_plan() {
     let receiver = stalling(20).await;
     let plan = Plan::new(150, Pace::Rate("100/s".parse().unwrap()));
     let target =
-        Target::new(&receiver.url(), &Options { in_flight_max: 150, ..options() }).await.unwrap();
+        Target::new(&receiver.url(), &Options { in_flight_max: 150, ..options(Engine::Wire) })
+            .await
+            .unwrap();
     let (summary, _) = whole(&target, &run_of(&plan)).await;
     assert_eq!((summary.succeeded, summary.delayed_by_cap), (150, 0));
     assert!(summary.latency_ms.unwrap().p90 >= 400.0);
