@@ -156,7 +156,7 @@ impl<'a> Glance<'a> {
         let mut end = start;
         loop {
             let rest = bytes.get(end..)?;
-            end += rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))?;
+            end += until_special(rest)?;
             match (bytes[end], bytes.get(end + 1)?) {
                 (b'"', _) => break,
                 (b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => end += 2,
@@ -203,16 +203,44 @@ impl<'a> Glance<'a> {
     }
 }
 
+/// Returns where the first byte is that ends a run of plain characters.
+fn until_special(bytes: &[u8]) -> Option<usize> {
+    const CHUNK: usize = 16;
+    let is_special = |byte: &u8| (*byte == b'"') | (*byte == b'\\') | (*byte < 0x20);
+    // Without a way out of the inner loop the compiler looks at a whole chunk at once.
+    let is_plain =
+        |chunk: &&[u8]| !chunk.iter().fold(false, |found, byte| found | is_special(byte));
+    let skipped = bytes.chunks_exact(CHUNK).take_while(is_plain).count() * CHUNK;
+    bytes[skipped..].iter().position(is_special).map(|at| skipped + at)
+}
+
 /// Looks at what stands between the quotes of a string.
 fn string(written: &str, shape: &Shape) -> Option<()> {
     let is_escaped = shape.reads_text() && written.contains('\\');
-    let text: Cow<'_, str> = if is_escaped {
-        serde_json::from_str::<String>(&format!("\"{written}\"")).ok()?.into()
-    } else {
-        written.into()
-    };
+    let text: Cow<'_, str> = if is_escaped { unescape(written)?.into() } else { written.into() };
     let inner_holds = |inner: &Shape| text.is_empty() || text_holds(&text, inner);
     (shape.is_text(&text) && shape.content().is_none_or(inner_holds)).then_some(())
+}
+
+/// Returns what a string means; `None` for what is rare in a text that holds JSON.
+fn unescape(written: &str) -> Option<String> {
+    let mut text = String::with_capacity(written.len());
+    let mut rest = written;
+    while let Some(at) = until_special(rest.as_bytes()) {
+        text.push_str(&rest[..at]);
+        text.push(match rest.as_bytes().get(at + 1)? {
+            b'"' => '"',
+            b'\\' => '\\',
+            b'/' => '/',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            _ => return None,
+        });
+        rest = &rest[at + 2..];
+    }
+    text.push_str(rest);
+    Some(text)
 }
 
 #[cfg(test)]
