@@ -7,7 +7,6 @@
 
 use std::borrow::Cow;
 
-use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::document::loses_digits;
@@ -20,9 +19,8 @@ pub(crate) fn holds(text: &str) -> bool {
 }
 
 fn text_holds(text: &str, shape: &Shape) -> bool {
-    // What this does not look at (nesting, the range of numbers, halves of surrogate pairs) the walk does.
-    serde_json::from_str::<IgnoredAny>(text).is_ok()
-        && Glance { text, at: 0, depth: 0 }.value(Some(shape)).is_some()
+    let mut glance = Glance { text, at: 0, depth: 0 };
+    glance.value(Some(shape)).is_some() && glance.next_byte() == 0 && glance.at == text.len()
 }
 
 /// Deeper than any event, and less deep than the full check allows.
@@ -60,15 +58,31 @@ impl<'a> Glance<'a> {
                 shape.map_or(Some(()), |shape| string(text, shape))
             }
             b'-' | b'0'..=b'9' => self.number(shape),
-            b'n' => {
-                self.at += 4;
-                is_of("null")
-            }
-            _ => {
-                self.at += if first == b't' { 4 } else { 5 };
-                is_of("boolean")
-            }
+            b'n' => self.literal("null").and_then(|()| is_of("null")),
+            b't' => self.literal("true").and_then(|()| is_of("boolean")),
+            b'f' => self.literal("false").and_then(|()| is_of("boolean")),
+            _ => None,
         }
+    }
+
+    fn literal(&mut self, literal: &str) -> Option<()> {
+        let is_there = self.text.as_bytes()[self.at..].starts_with(literal.as_bytes());
+        self.at += literal.len();
+        is_there.then_some(())
+    }
+
+    /// Takes a byte that must come next, white space aside.
+    fn mark(&mut self, mark: u8) -> Option<()> {
+        let is_there = self.next_byte() == mark;
+        self.at += 1;
+        is_there.then_some(())
+    }
+
+    /// Takes the comma before a further part, or the end of the parts; tells whether there is one more.
+    fn goes_on(&mut self, end: u8) -> Option<bool> {
+        let next = self.next_byte();
+        self.at += 1;
+        (next == b',' || next == end).then_some(next == b',')
     }
 
     fn nested(&mut self, part: impl FnOnce(&mut Self) -> Option<()>) -> Option<()> {
@@ -78,7 +92,6 @@ impl<'a> Glance<'a> {
         }
         self.at += 1;
         part(self)?;
-        self.at += 1;
         self.depth -= 1;
         Some(())
     }
@@ -88,12 +101,16 @@ impl<'a> Glance<'a> {
         let mut unknown: [&str; UNKNOWN_MAX] = [""; UNKNOWN_MAX];
         let mut count = 0;
         let mut next = 0;
-        while self.next_byte() == b'"' {
+        let mut goes_on = self.next_byte() != b'}' || self.goes_on(b'}')?;
+        while goes_on {
+            if self.next_byte() != b'"' {
+                return None;
+            }
             let key = self.string()?;
             if key.contains('\\') {
                 return None;
             }
-            self.at += usize::from(self.next_byte() == b':');
+            self.mark(b':')?;
             match shape.and_then(|shape| shape.property(key, next)) {
                 Some((index, property)) => {
                     let bit = 1_u128.checked_shl(u32::try_from(index).ok()?)?;
@@ -113,7 +130,7 @@ impl<'a> Glance<'a> {
                     self.value(None)?;
                 }
             }
-            self.at += usize::from(self.next_byte() == b',');
+            goes_on = self.goes_on(b'}')?;
         }
         let is_there = |index| {
             u32::try_from(index).ok().and_then(|index| known.checked_shr(index)).unwrap_or(0) & 1
@@ -124,9 +141,10 @@ impl<'a> Glance<'a> {
 
     fn array(&mut self, shape: Option<&Shape>) -> Option<()> {
         let items = shape.and_then(Shape::items);
-        while self.next_byte() != b']' {
+        let mut goes_on = self.next_byte() != b']' || self.goes_on(b']')?;
+        while goes_on {
             self.value(items)?;
-            self.at += usize::from(self.next_byte() == b',');
+            goes_on = self.goes_on(b']')?;
         }
         Some(())
     }
@@ -137,12 +155,24 @@ impl<'a> Glance<'a> {
         let bytes = self.text.as_bytes();
         let mut end = start;
         loop {
-            match bytes.get(end)? {
-                b'"' => break,
-                // Half of a surrogate pair may stand alone.
-                b'\\' if matches!(bytes.get(end + 1..end + 3), Some(b"ud" | b"uD")) => return None,
-                b'\\' => end += 2,
-                _ => end += 1,
+            let rest = bytes.get(end..)?;
+            end += until_special(rest)?;
+            match (bytes[end], bytes.get(end + 1)?) {
+                (b'"', _) => break,
+                (b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => end += 2,
+                (b'\\', b'u') => {
+                    let digits = bytes.get(end + 2..end + 6)?;
+                    // From U+D800 on it is half of a surrogate pair, which may stand alone.
+                    let is_half = matches!(
+                        digits,
+                        [b'd' | b'D', b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F', ..]
+                    );
+                    if is_half || !digits.iter().all(u8::is_ascii_hexdigit) {
+                        return None;
+                    }
+                    end += 6;
+                }
+                _ => return None,
             }
         }
         self.at = end + 1;
@@ -166,22 +196,51 @@ impl<'a> Glance<'a> {
     /// Returns the next byte that is no white space without taking it; 0 at the end.
     fn next_byte(&mut self) -> u8 {
         let rest = &self.text.as_bytes()[self.at..];
-        let blank = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        let is_blank = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+        let blank = rest.iter().take_while(is_blank).count();
         self.at += blank;
         rest.get(blank).copied().unwrap_or(0)
     }
 }
 
+/// Returns where the first byte is that ends a run of plain characters.
+fn until_special(bytes: &[u8]) -> Option<usize> {
+    const CHUNK: usize = 16;
+    let is_special = |byte: &u8| (*byte == b'"') | (*byte == b'\\') | (*byte < 0x20);
+    // Without a way out of the inner loop the compiler looks at a whole chunk at once.
+    let is_plain =
+        |chunk: &&[u8]| !chunk.iter().fold(false, |found, byte| found | is_special(byte));
+    let skipped = bytes.chunks_exact(CHUNK).take_while(is_plain).count() * CHUNK;
+    bytes[skipped..].iter().position(is_special).map(|at| skipped + at)
+}
+
 /// Looks at what stands between the quotes of a string.
 fn string(written: &str, shape: &Shape) -> Option<()> {
     let is_escaped = shape.reads_text() && written.contains('\\');
-    let text: Cow<'_, str> = if is_escaped {
-        serde_json::from_str::<String>(&format!("\"{written}\"")).ok()?.into()
-    } else {
-        written.into()
-    };
+    let text: Cow<'_, str> = if is_escaped { unescape(written)?.into() } else { written.into() };
     let inner_holds = |inner: &Shape| text.is_empty() || text_holds(&text, inner);
     (shape.is_text(&text) && shape.content().is_none_or(inner_holds)).then_some(())
+}
+
+/// Returns what a string means; `None` for what is rare in a text that holds JSON.
+fn unescape(written: &str) -> Option<String> {
+    let mut text = String::with_capacity(written.len());
+    let mut rest = written;
+    while let Some(at) = until_special(rest.as_bytes()) {
+        text.push_str(&rest[..at]);
+        text.push(match rest.as_bytes().get(at + 1)? {
+            b'"' => '"',
+            b'\\' => '\\',
+            b'/' => '/',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            _ => return None,
+        });
+        rest = &rest[at + 2..];
+    }
+    text.push_str(rest);
+    Some(text)
 }
 
 #[cfg(test)]

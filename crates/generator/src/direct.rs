@@ -163,7 +163,9 @@ impl<'a> Writer<'a> {
         self.raw(key);
         // As many bytes every time, which is quicker than as many as it has.
         self.raw(&id.text);
-        self.out.truncate(self.out.len() - (Id::LENGTH_MAX - id.length));
+        if id.length < Id::LENGTH_MAX {
+            self.out.truncate(self.out.len() - (Id::LENGTH_MAX - id.length));
+        }
     }
 
     fn id(&mut self, key: &[u8], prefix: &str, id: Uuid) {

@@ -31,6 +31,7 @@ use std::fmt::{self, Write as _};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use proptest::string::{RegexGeneratorStrategy, string_regex};
 use ringback_event::{
     ConversationStatus, EndReason, Event, EventType, Level, MessageType, ParticipantRole, judge,
 };
@@ -166,7 +167,7 @@ pub fn valid() -> impl Strategy<Value = Case> {
 pub fn wide() -> impl Strategy<Value = Case> {
     let text = prop_oneof![
         spoken(),
-        "\\PC{0,40}",
+        regex("\\PC{0,40}"),
         select(
             &[
                 "",
@@ -343,6 +344,11 @@ fn speaker() -> impl Strategy<Value = Speaker> {
     prop_oneof![Just(Speaker::Agent), Just(Speaker::Customer)]
 }
 
+/// Draws texts of a pattern, which is read here and not again for each of them.
+fn regex(pattern: &str) -> RegexGeneratorStrategy<String> {
+    string_regex(pattern).unwrap_or_else(|error| unreachable!("the pattern `{pattern}`: {error}"))
+}
+
 /// Draws something that people say.
 fn spoken() -> impl Strategy<Value = String> {
     let lines = [
@@ -372,11 +378,11 @@ fn person(
     let name = prop_oneof![Just(Some("John Doe".to_owned())), text.prop_map(Some), Just(None)];
     let email = prop_oneof![
         Just(Some("john.doe@example.com".to_owned())),
-        "[a-z]{1,8}@example\\.(org|net)".prop_map(Some),
+        regex("[a-z]{1,8}@example\\.(org|net)").prop_map(Some),
         Just(None),
     ];
     let phone = select(&["+1234567890", "+12125550123", "+493023125042", "+81900001234"][..]);
-    let identifier = prop_oneof![Just("john.doe".to_owned()), "[A-Z]{2}-[0-9]{1,6}"];
+    let identifier = prop_oneof![Just("john.doe".to_owned()), regex("[A-Z]{2}-[0-9]{1,6}")];
     let priority = prop_oneof![Just(1_i64), Just(5), Just(0), 0..1_000_000_000_i64];
     let person = (name, email, phone, identifier, priority, any::<bool>(), metadata).prop_map(
         |(name, email, phone, identifier, priority, do_not_disturb, metadata)| {
@@ -406,12 +412,13 @@ fn any_json() -> impl Strategy<Value = Value> {
         any::<bool>().prop_map(Value::from),
         any::<i32>().prop_map(Value::from),
         (-1e9..1e9_f64).prop_map(Value::from),
-        "\\PC{0,12}".prop_map(Value::from),
+        regex("\\PC{0,12}").prop_map(Value::from),
     ];
-    leaf.prop_recursive(3, 16, 4, |inner| {
+    let key = regex("[a-zA-Z_ é]{0,8}").boxed();
+    leaf.prop_recursive(3, 16, 4, move |inner| {
         prop_oneof![
             vec(inner.clone(), 0..4).prop_map(Value::from),
-            vec(("[a-zA-Z_ é]{0,8}", inner), 0..4)
+            vec((key.clone(), inner), 0..4)
                 .prop_map(|entries| Value::Object(entries.into_iter().collect())),
         ]
     })
@@ -428,7 +435,7 @@ fn variables(text: BoxedStrategy<String>) -> impl Strategy<Value = Vec<(String, 
         Just(Value::Null),
         Just(json!({ "id": 7 })),
     ];
-    let drawn = proptest::collection::btree_map("[a-z_]{1,10}", value, 0..5);
+    let drawn = proptest::collection::btree_map(regex("[a-z_]{1,10}"), value, 0..5);
     prop_oneof![Just(documented), drawn.prop_map(|map| map.into_iter().collect())]
 }
 
@@ -601,9 +608,9 @@ enum Tweak {
 }
 
 fn tweak() -> impl Strategy<Value = Tweak> {
-    let key = prop_oneof![Just("sentimentScore".to_owned()), "x[A-Z][a-zA-Z]{0,10}"];
+    let key = prop_oneof![Just("sentimentScore".to_owned()), regex("x[A-Z][a-zA-Z]{0,10}")];
     let value = prop_oneof![Just(json!(0.87)), Just(Value::Null), any_json()];
-    let name = prop_oneof![Just("voicemail_detected".to_owned()), "x_[a-z]{1,12}"];
+    let name = prop_oneof![Just("voicemail_detected".to_owned()), regex("x_[a-z]{1,12}")];
     prop_oneof![
         (0..6_u8, key, value).prop_map(|(place, key, value)| Tweak::Key(place, key, value)),
         (0..5_u8, name).prop_map(|(which, name)| Tweak::Value(which, name)),

@@ -50,6 +50,12 @@ proptest! {
     }
 
     #[test]
+    fn the_bytes_of_a_case_are_those_of_its_typed_event(case in wide()) {
+        let typed = serde_json::to_string(&case.event(1)).unwrap();
+        prop_assert_eq!(String::from_utf8(case.bytes(1)).unwrap(), typed);
+    }
+
+    #[test]
     fn ids_come_from_the_identity_alone(case in valid()) {
         let (one, other) = (case.event(1), case.event(2));
         prop_assert_ne!(&one.event_id, &other.event_id);
