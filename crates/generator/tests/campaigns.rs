@@ -1,5 +1,7 @@
 //! What recurs over a corpus, and how the calls of a campaign hang together.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
