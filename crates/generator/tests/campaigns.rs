@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use ringback_event::{Event, Field, Level, Payload, Timestamp, judge};
-use ringback_generator::{Archetype, Population, Profile, Recipe, bytes, event};
+use ringback_generator::{Archetype, Generator, Population, Profile, Recipe, bytes, event};
 
 const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
@@ -16,7 +16,8 @@ fn recipe(profile: &str, seed: u64) -> Recipe {
 }
 
 fn payloads(recipe: &Recipe, count: u64) -> Vec<Payload> {
-    (0..count).map(|index| event(recipe, index).payload).collect()
+    let mut generator = Generator::new(recipe);
+    (0..count).map(|index| generator.event(index).payload).collect()
 }
 
 fn at(time: &Field<Timestamp>) -> i64 {
@@ -151,7 +152,7 @@ fn a_run_is_a_day_of_one_campaign_between_nine_and_eight() {
 fn an_attempt_is_the_same_made_alone() {
     let recipe = recipe("campaign", 42);
     let all: Vec<Vec<u8>> = {
-        let mut generator = ringback_generator::Generator::new(&recipe);
+        let mut generator = Generator::new(&recipe);
         let mut make = |index| {
             let mut out = Vec::new();
             generator.write(index, &mut out);
