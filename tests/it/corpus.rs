@@ -4,10 +4,11 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::harness::{Folder, exchange, finish, has_peer};
+use crate::harness::{Folder, PATIENCE, exchange, finish, has_peer};
 
 /// The names in a folder, hidden ones too.
 fn names(folder: &Path) -> Vec<String> {
@@ -272,8 +273,10 @@ fn a_kill_leaves_no_half_file_and_a_signal_nothing_at_all() {
         command.args(["generate", "-c", "100000000", "-o", "a.jsonl"]);
         let mut child = command.stderr(Stdio::null()).spawn().unwrap();
         // It has begun when its unfinished file is there.
+        let begun = Instant::now();
         while names(&folder.path(".")).len() < 2 {
             assert!(child.try_wait().unwrap().is_none(), "it ended before it was told to");
+            assert!(begun.elapsed() < PATIENCE, "it has not begun");
             std::thread::yield_now();
         }
         let kill = ["-s", signal, &child.id().to_string()].map(str::to_owned);
