@@ -136,6 +136,8 @@ fn what_contradicts_itself_is_told() {
     insta::assert_snapshot!(said(&["--arrival", "poisson", "--concurrency", "5"]), @"error: `--arrival` says how events come at a rate: give `--rate`, `--ramp` or `--steps`");
     insta::assert_snapshot!(said(&["--arrival", "burst:5@1s", "--rate", "5/s"]), @"error: `--arrival burst:N@TIME` says itself when events come: leave `--rate` and the like out");
     insta::assert_snapshot!(said(&["--precise"]), @"error: `--precise` keeps planned times, and here the receiver sets the pace");
+    insta::assert_snapshot!(said(&["--simultaneous", "3", "--rate", "1/s", "--in-flight-max", "2"]), @"error: 3 deliveries are to begin at once, and `--in-flight-max 2` permits fewer");
+    insta::assert_snapshot!(said(&["--concurrency", "3", "--in-flight-max", "2"]), @"error: the argument '--concurrency <N>' cannot be used with '--in-flight-max <N>'");
     insta::assert_snapshot!(said(&["--retry-on", "5xx"]), @"error: the following required arguments were not provided:");
     insta::assert_snapshot!(said(&["--duplicate", "often"]), @"error: invalid value 'often' for '--duplicate <SHARE|Nx>': `often` is no share or number of duplicates: write it as `5%` or `3x`");
     insta::assert_snapshot!(said(&["--dry-run", "--duration", "1s"]), @"error: the plan has no end that could be printed");
