@@ -136,6 +136,8 @@ fn what_contradicts_itself_is_told() {
     insta::assert_snapshot!(said(&["--arrival", "poisson", "--concurrency", "5"]), @"error: `--arrival` says how events come at a rate: give `--rate`, `--ramp` or `--steps`");
     insta::assert_snapshot!(said(&["--arrival", "burst:5@1s", "--rate", "5/s"]), @"error: `--arrival burst:N@TIME` says itself when events come: leave `--rate` and the like out");
     insta::assert_snapshot!(said(&["--precise"]), @"error: `--precise` keeps planned times, and here the receiver sets the pace");
+    insta::assert_snapshot!(said(&["--simultaneous", "3", "--rate", "1/s", "--in-flight-max", "2"]), @"error: 3 deliveries are to begin at once, and `--in-flight-max 2` permits fewer");
+    insta::assert_snapshot!(said(&["--concurrency", "3", "--in-flight-max", "2"]), @"error: the argument '--concurrency <N>' cannot be used with '--in-flight-max <N>'");
     insta::assert_snapshot!(said(&["--retry-on", "5xx"]), @"error: the following required arguments were not provided:");
     insta::assert_snapshot!(said(&["--duplicate", "often"]), @"error: invalid value 'often' for '--duplicate <SHARE|Nx>': `often` is no share or number of duplicates: write it as `5%` or `3x`");
     insta::assert_snapshot!(said(&["--dry-run", "--duration", "1s"]), @"error: the plan has no end that could be printed");
@@ -260,25 +262,25 @@ fn a_day_that_is_killed_in_the_middle_goes_on() {
         "3",
     ];
     let mut child = start(&folder, &[&args[..], &["--run", "day.jsonl"]].concat());
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut lines = stdout.lines().map_while(Result::ok);
     let mut answered = BTreeSet::new();
-    let mut take = |line: &str| {
+    let take = |line: &str, answered: &mut BTreeSet<String>| {
         let attempt: Value = serde_json::from_str(line).unwrap();
         if attempt["answered"]["status"] == 200 {
             answered.insert(attempt["place"]["eventId"].as_str().unwrap().to_owned());
         }
     };
-    for line in lines.by_ref().take(300) {
-        take(&line);
+    while answered.len() < 150 {
+        take(&lines.next().unwrap(), &mut answered);
     }
     child.kill().unwrap();
     // What is still in the pipe was printed too; its last line may have been cut off.
-    let rest: Vec<String> = lines.collect();
-    for line in rest.iter().filter(|line| line.ends_with('}')) {
-        take(line);
+    for line in lines.filter(|line| line.ends_with('}')) {
+        take(&line, &mut answered);
     }
     child.wait().unwrap();
-    assert!((100..470).contains(&answered.len()), "killed in the middle: {}", answered.len());
+    assert!(answered.len() < 470, "killed in the middle: {}", answered.len());
     let n_before = requests.try_iter().count();
     assert!(n_before < 960, "{n_before}");
 
@@ -296,10 +298,8 @@ fn a_day_that_is_killed_in_the_middle_goes_on() {
     for id in &after {
         assert!(!answered.contains(id), "{id} was answered, and sent again");
     }
-    for attempt in resumed.json_lines() {
-        if attempt["answered"]["status"] == 200 {
-            answered.insert(attempt["place"]["eventId"].as_str().unwrap().to_owned());
-        }
+    for line in resumed.stdout.lines() {
+        take(line, &mut answered);
     }
     // Those whose outcome was kept and not yet printed when it was killed are few.
     let kept = folder.read("day.jsonl");

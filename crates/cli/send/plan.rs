@@ -1,6 +1,6 @@
 //! What is sent, and when: flags in, a plan out.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,6 +13,12 @@ use ringback_sender::{
 
 use super::{parse_duration, trace};
 use crate::error::CliError;
+
+/// How many may be in flight where nobody says how many.
+const IN_FLIGHT: NonZeroUsize = match NonZeroUsize::new(IN_FLIGHT_MAX) {
+    Some(n) => n,
+    None => NonZeroUsize::MIN,
+};
 
 /// What is sent, and when.
 #[derive(Debug, Args)]
@@ -60,8 +66,8 @@ pub(crate) struct PlanArgs {
     #[arg(long, value_name = "FACTOR", value_parser = parse_factor, default_value = "1")]
     pub(crate) time_scale: f64,
     /// How many may be in flight at once; what is due beyond that waits, and is counted
-    #[arg(long, value_name = "N", default_value_t = IN_FLIGHT_MAX)]
-    in_flight_max: usize,
+    #[arg(long, value_name = "N", default_value_t = IN_FLIGHT, conflicts_with = "concurrency")]
+    in_flight_max: NonZeroUsize,
     /// Keep planned times to some microseconds, for a core of its own
     ///
     /// Without it they are kept to about a tenth of a millisecond, and the sender sleeps in between.
@@ -138,6 +144,13 @@ impl PlanArgs {
                 "`--precise` keeps planned times, and here the receiver sets the pace",
             ));
         }
+        let at_once = plan.turns().next().map_or(0, |turn| turn.together as usize);
+        if plan.is_open() && at_once > self.in_flight_max.get() {
+            return Err(contradiction(&format!(
+                "{at_once} deliveries are to begin at once, and `--in-flight-max {}` permits fewer",
+                self.in_flight_max
+            )));
+        }
         Ok(plan)
     }
 
@@ -186,7 +199,7 @@ impl PlanArgs {
 
     /// Returns how many connections the target may be given at once.
     pub(crate) fn in_flight_max(&self, plan: &Plan) -> usize {
-        plan.concurrency().map_or(self.in_flight_max, |n| n.get() as usize)
+        plan.concurrency().map_or(self.in_flight_max.get(), |n| n.get() as usize)
     }
 
     /// Returns the form of the second event of a call.

@@ -270,7 +270,8 @@ impl Queue {
             turn,
             number: 1,
             due: turn.at.unwrap_or(now),
-            together: turn.together,
+            // Of those that are begun together the first may have been begun before.
+            together: turn.together.max(1),
             first_signed: None,
             is_retry: false,
         });
@@ -362,7 +363,7 @@ impl<'a, F: FnMut(Settled)> Flight<'a, F> {
     /// room for itself.
     fn has_room(&self, together: u32, most: usize) -> bool {
         let n = self.attempts.len();
-        together == 0 || n == 0 || n + together as usize <= most
+        n == 0 || n + together as usize <= most
     }
 
     /// Makes the request of a try, shortly before its time.

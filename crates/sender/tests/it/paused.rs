@@ -2,6 +2,7 @@
 //! no time, and every time is exact to the millisecond by which that clock ticks. The target has no
 //! address, so that each attempt fails at once and no socket is opened.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -193,4 +194,27 @@ fn a_day_at_a_rate_that_changes_is_a_day_and_in_a_faster_clock_a_minute() {
     let clock = Clock { origin: Timestamp::UNIX_EPOCH, scale: 1440.0 };
     let (fast, _) = whole(&Run { clock, ..how(plan) });
     assert!((59_583.0..59_585.0).contains(&fast.elapsed_ms), "{}", fast.elapsed_ms);
+}
+
+/// Memory is flat because nothing is made before there is room for it: of a burst of thousands no more
+/// exist at any time than may be in flight.
+#[test]
+fn no_more_exist_at_a_time_than_may_be_in_flight() {
+    let (size, every) = (NonZeroU32::new(5_000).unwrap(), Duration::from_secs(1));
+    let how = how(Plan::new(20_000, Pace::Bursts { size, every }));
+    let (alive, most) = (Cell::new(0_u64), Cell::new(0_u64));
+    let summary = paused(async {
+        let lookup = |_, _| async { Err(std::io::Error::other("nobody knows it")) };
+        let target = Target::with_lookup("http://nowhere.test/", &options(), lookup).await.unwrap();
+        let deliveries = |attempt: &Try| {
+            alive.set(alive.get() + 1);
+            most.set(most.get().max(alive.get()));
+            let delivery = Delivery::new(attempt.turn.delivery, "{}");
+            Some(Prepared { delivery, event_id: None })
+        };
+        let on_settled = |_| alive.set(alive.get() - 1);
+        run(&target, &how, deliveries, on_settled, std::future::pending()).await.unwrap()
+    });
+    assert_eq!((summary.attempts, alive.get()), (20_000, 0));
+    assert!(most.get() <= options().in_flight_max as u64, "{}", most.get());
 }
