@@ -6,6 +6,8 @@
 mod harness;
 
 mod check;
+mod durable;
+mod export;
 mod generate;
 mod listen;
 mod output;

@@ -15,7 +15,7 @@ use rusqlite::ffi;
 use super::file::Durability;
 use super::sqlite::Sqlite;
 use super::storage::{Entry, Refusal, Retention, Storage};
-use super::writer::{Notice, Writer};
+use super::writer::Notice;
 use crate::keep::Arrival;
 use crate::recording::{Recording, Room};
 
@@ -208,38 +208,6 @@ fn a_full_disk_refuses_and_room_is_used_again() {
         Ok(vec![3]),
         "nothing of the refused is left"
     );
-}
-
-/// A place that answers as it is told.
-#[derive(Debug)]
-struct Told(Vec<Result<Vec<u64>, Refusal>>);
-
-impl Storage for Told {
-    fn append(&mut self, _: &[Entry]) -> Result<Vec<u64>, Refusal> {
-        self.0.remove(0)
-    }
-    fn tidy(&mut self) -> Result<(), Refusal> {
-        Ok(())
-    }
-    fn page(&self, _: u64, _: usize) -> Result<Vec<Exchange>, crate::StoreError> {
-        Ok(Vec::new())
-    }
-    fn dropped(&self) -> u64 {
-        0
-    }
-}
-
-#[test]
-fn after_a_final_refusal_the_place_is_not_asked_again() {
-    let refusal = |why: &str, is_final| Err(Refusal { why: why.to_owned(), is_final });
-    let answers = vec![Ok(vec![1]), refusal("full", false), Ok(vec![2]), refusal("sync", true)];
-    let mut writer = Writer::new(Box::new(Told(answers)), |_| {});
-    let mut keep = || writer.keep(&[whole(1, b"")]);
-    assert_eq!(keep(), Ok(vec![1]));
-    assert_eq!(keep(), Err("full".to_owned()));
-    assert_eq!(keep(), Ok(vec![2]));
-    // It has no answer left: asked again it would panic.
-    assert_eq!([keep(), keep(), keep()], [(); 3].map(|()| Err("sync".to_owned())));
 }
 
 #[test]
