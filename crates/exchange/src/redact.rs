@@ -88,14 +88,13 @@ fn body(body: &Content, headers: &Headers) -> Content {
         return format!("{} ({} bytes, compressed)", mark(&body.0), body.0.len()).into();
     }
     let Ok(text) = std::str::from_utf8(&body.0) else { return body.clone() };
-    if is("content-type", "application/x-www-form-urlencoded") {
-        return form(text).into();
-    }
     match text.trim_start().as_bytes().first() {
+        // Whatever it says that it is: curl calls all it sends a form.
         Some(b'{' | b'[') => match json(text) {
             Some(redacted) => redacted.into(),
             None => format!("{} ({} bytes of broken JSON)", mark(&body.0), body.0.len()).into(),
         },
+        _ if is("content-type", "application/x-www-form-urlencoded") => form(text).into(),
         _ => body.clone(),
     }
 }
@@ -301,6 +300,9 @@ mod tests {
          "phoneNumber":"[redacted sha256:35b1…]", "priority":5e0}, "agent":{"name":"Bot"}, "toPhoneNumber": "[redacted sha256:35b1…]",
          "transcript":null,"transcripts":[{"id":"t","messages":"[redacted sha256:5276…]"},{"messages":"[redacted sha256:b328…]"}], "messages":"public"}}
         "#);
+        // `curl -d` says that it is a form.
+        let form = [("content-type", "application/x-www-form-urlencoded")];
+        assert_eq!(shown(&form, r#"{"email":"a&b"}"#), shown(&[], r#"{"email":"a&b"}"#));
         // A key that comes twice is redacted twice.
         assert_eq!(shown(&[], r#"{"email":"a","email":"b"}"#).matches("redacted").count(), 2);
     }
