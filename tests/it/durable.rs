@@ -119,7 +119,7 @@ fn opening_after_a_kill_says_what_was_found() {
     server.signal("KILL");
     server.wait();
     let said = folder.start(&LISTEN).end().expect(0).stderr;
-    let repaired = "store: it was not closed: ";
+    let repaired = "store: it was not closed, or is open elsewhere: ";
     assert!(said.starts_with(repaired), "{said}");
     assert!(
         said.contains("pages came back from its log; 3 exchanges are whole, 0 of them without")

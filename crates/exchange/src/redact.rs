@@ -134,10 +134,8 @@ fn target(target: &str) -> Cow<'_, str> {
 fn form(text: &str) -> String {
     let part = |part: &str| {
         let Some((name, value)) = part.split_once('=') else { return part.to_owned() };
-        let is_named = |known: &&str| name.eq_ignore_ascii_case(known);
-        let is_private = is_secret(name)
-            || SECRET.iter().any(|known| is_named(&known))
-            || PERSONAL.iter().any(|known| is_named(&known));
+        let mut names = SECRET.iter().chain(&PERSONAL);
+        let is_private = is_secret(name) || names.any(|known| name.eq_ignore_ascii_case(known));
         if is_private && !value.is_empty() {
             return format!("{name}=redacted-sha256-{}", digits(value.as_bytes()));
         }

@@ -375,7 +375,7 @@ async fn what_a_crash_has_left_is_found_and_told() {
     let searched = Searched { exchanges: 2, without_reply: 1, missing: 1 };
     assert_eq!(repaired.searched, Some(searched));
     let said = format!(
-        "it was not closed: {} pages came back from its log; 2 exchanges are whole, 1 of them without \
+        "it was not closed, or is open elsewhere: {} pages came back from its log; 2 exchanges are whole, 1 of them without \
          a reply; missing arrival numbers between them: 1",
         repaired.pages
     );
