@@ -164,6 +164,38 @@ fn a_file_keeps_what_it_is_given() {
     }
 }
 
+#[test]
+fn the_log_of_a_file_stays_small() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s");
+    let retention = Retention { max_bytes: Some(CAP), max_age: None };
+    let mut place = Sqlite::open(&path, Durability::Process, retention).unwrap().0;
+    for _ in 0..64 {
+        let batch: Vec<Entry> = (0..8).map(|_| whole(1, &[7; 128 << 10])).collect();
+        place.append(&batch).unwrap();
+        place.tidy().unwrap();
+        let length = folder.path().join("s-wal").metadata().unwrap().len();
+        assert!(length < 32 << 20, "{length} bytes");
+    }
+    let length = path.metadata().unwrap().len();
+    assert!(length < 4 * CAP, "64 MiB have gone through {length} bytes");
+}
+
+#[test]
+fn a_cap_that_was_lowered_is_reached_when_a_file_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut place = file(folder.path());
+    for _ in 0..40 {
+        place.append(&[whole(1, &[7; 64 << 10])]).unwrap();
+    }
+    drop(place);
+    let retention = Retention { max_bytes: Some(CAP), max_age: None };
+    let place = Sqlite::open(&folder.path().join("s"), Durability::Disk, retention).unwrap().0;
+    let numbers = numbers(&place);
+    assert!(numbers.len() < 16 && numbers.ends_with(&[39, 40]), "{numbers:?}");
+    assert_eq!(place.dropped(), 40 - numbers.len() as u64);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
