@@ -390,6 +390,28 @@ fn a_store_stays_as_small_as_it_is_told_and_counts_what_goes() {
 }
 
 #[test]
+fn what_is_older_than_it_may_be_goes() {
+    if !has_peer("sqlite3", &["--version"]) {
+        return;
+    }
+    let folder = Folder::new();
+    let server = folder.start(&LISTEN);
+    for _ in 0..3 {
+        assert!(post(server.addr(), b"x").starts_with("HTTP/1.1 200"));
+    }
+    server.end().expect(0);
+    let age = "UPDATE request SET received_at = '2001-01-01T00:00:00.000000Z' WHERE number <= 2;";
+    sqlite(&folder.path("a.db"), age);
+    let server = folder.start(&[&LISTEN[..], &["--max-age", "1h"]].concat());
+    assert!(server.end().expect(0).stderr.contains("2 exchanges dropped, the oldest first"));
+    let held = sqlite(
+        &folder.path("a.db"),
+        "SELECT number FROM exchange; SELECT exchanges, last_number FROM dropped;",
+    );
+    assert_eq!(held, "3\n2|2\n");
+}
+
+#[test]
 fn what_is_only_in_memory_goes_into_the_file_at_the_end() {
     let folder = Folder::new();
     let args = [&LISTEN[..], &["--durability", "memory"]].concat();
