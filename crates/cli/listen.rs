@@ -44,7 +44,7 @@ pub(crate) struct ListenArgs {
     /// Write the bound URL into this file once requests are taken
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
-    /// Print each exchange as one line of JSON; values of secret headers are replaced
+    /// Print each exchange as one line of JSON, without secrets and personal data
     #[arg(long)]
     json: bool,
 }
@@ -133,7 +133,7 @@ async fn listen(args: &ListenArgs) -> Result<Exit, CliError> {
 fn print(exchange: Exchange, as_json: bool) -> std::io::Result<()> {
     let mut out = output::data().lock();
     if as_json {
-        return writeln!(out, "{}", json_line(&exchange.redacted())?);
+        return writeln!(out, "{}", json_line(&exchange.anonymous())?);
     }
     let status = exchange.reply.as_ref().map_or("no reply".to_owned(), |it| it.status.to_string());
     let forwarded = exchange.forwarded.as_ref();

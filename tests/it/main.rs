@@ -9,6 +9,8 @@ mod harness;
 mod check;
 mod config;
 mod corpus;
+mod durable;
+mod export;
 mod generate;
 mod listen;
 mod output;

@@ -9,6 +9,7 @@
 mod attempt;
 mod content;
 mod curl;
+pub mod curl_script;
 mod exchange;
 pub mod har;
 mod headers;

@@ -88,14 +88,13 @@ fn body(body: &Content, headers: &Headers) -> Content {
         return format!("{} ({} bytes, compressed)", mark(&body.0), body.0.len()).into();
     }
     let Ok(text) = std::str::from_utf8(&body.0) else { return body.clone() };
-    if is("content-type", "application/x-www-form-urlencoded") {
-        return form(text).into();
-    }
     match text.trim_start().as_bytes().first() {
+        // Whatever it says that it is: curl calls all it sends a form.
         Some(b'{' | b'[') => match json(text) {
             Some(redacted) => redacted.into(),
             None => format!("{} ({} bytes of broken JSON)", mark(&body.0), body.0.len()).into(),
         },
+        _ if is("content-type", "application/x-www-form-urlencoded") => form(text).into(),
         _ => body.clone(),
     }
 }
@@ -135,10 +134,8 @@ fn target(target: &str) -> Cow<'_, str> {
 fn form(text: &str) -> String {
     let part = |part: &str| {
         let Some((name, value)) = part.split_once('=') else { return part.to_owned() };
-        let is_named = |known: &&str| name.eq_ignore_ascii_case(known);
-        let is_private = is_secret(name)
-            || SECRET.iter().any(|known| is_named(&known))
-            || PERSONAL.iter().any(|known| is_named(&known));
+        let mut names = SECRET.iter().chain(&PERSONAL);
+        let is_private = is_secret(name) || names.any(|known| name.eq_ignore_ascii_case(known));
         if is_private && !value.is_empty() {
             return format!("{name}=redacted-sha256-{}", digits(value.as_bytes()));
         }
@@ -301,6 +298,9 @@ mod tests {
          "phoneNumber":"[redacted sha256:35b1…]", "priority":5e0}, "agent":{"name":"Bot"}, "toPhoneNumber": "[redacted sha256:35b1…]",
          "transcript":null,"transcripts":[{"id":"t","messages":"[redacted sha256:5276…]"},{"messages":"[redacted sha256:b328…]"}], "messages":"public"}}
         "#);
+        // `curl -d` says that it is a form.
+        let form = [("content-type", "application/x-www-form-urlencoded")];
+        assert_eq!(shown(&form, r#"{"email":"a&b"}"#), shown(&[], r#"{"email":"a&b"}"#));
         // A key that comes twice is redacted twice.
         assert_eq!(shown(&[], r#"{"email":"a","email":"b"}"#).matches("redacted").count(), 2);
     }

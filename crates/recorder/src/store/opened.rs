@@ -44,7 +44,11 @@ pub struct Searched {
 
 impl fmt::Display for Repaired {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "it was not closed: {} pages came back from its log; ", self.pages)?;
+        write!(
+            f,
+            "it was not closed, or is open elsewhere: {} pages came back from its log; ",
+            self.pages
+        )?;
         let Some(Searched { exchanges, without_reply, missing }) = self.searched else {
             let limit = SEARCHED_BYTES >> 30;
             return write!(

@@ -15,7 +15,7 @@ use rusqlite::ffi;
 use super::file::Durability;
 use super::sqlite::Sqlite;
 use super::storage::{Entry, Refusal, Retention, Storage};
-use super::writer::{Notice, Writer};
+use super::writer::Notice;
 use crate::keep::Arrival;
 use crate::recording::{Recording, Room};
 
@@ -164,6 +164,38 @@ fn a_file_keeps_what_it_is_given() {
     }
 }
 
+#[test]
+fn the_log_of_a_file_stays_small() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s");
+    let retention = Retention { max_bytes: Some(CAP), max_age: None };
+    let mut place = Sqlite::open(&path, Durability::Process, retention).unwrap().0;
+    for _ in 0..64 {
+        let batch: Vec<Entry> = (0..8).map(|_| whole(1, &[7; 128 << 10])).collect();
+        place.append(&batch).unwrap();
+        place.tidy().unwrap();
+        let length = folder.path().join("s-wal").metadata().unwrap().len();
+        assert!(length < 32 << 20, "{length} bytes");
+    }
+    let length = path.metadata().unwrap().len();
+    assert!(length < 4 * CAP, "64 MiB have gone through {length} bytes");
+}
+
+#[test]
+fn a_cap_that_was_lowered_is_reached_when_a_file_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut place = file(folder.path());
+    for _ in 0..40 {
+        place.append(&[whole(1, &[7; 64 << 10])]).unwrap();
+    }
+    drop(place);
+    let retention = Retention { max_bytes: Some(CAP), max_age: None };
+    let place = Sqlite::open(&folder.path().join("s"), Durability::Disk, retention).unwrap().0;
+    let numbers = numbers(&place);
+    assert!(numbers.len() < 16 && numbers.ends_with(&[39, 40]), "{numbers:?}");
+    assert_eq!(place.dropped(), 40 - numbers.len() as u64);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
@@ -208,38 +240,6 @@ fn a_full_disk_refuses_and_room_is_used_again() {
         Ok(vec![3]),
         "nothing of the refused is left"
     );
-}
-
-/// A place that answers as it is told.
-#[derive(Debug)]
-struct Told(Vec<Result<Vec<u64>, Refusal>>);
-
-impl Storage for Told {
-    fn append(&mut self, _: &[Entry]) -> Result<Vec<u64>, Refusal> {
-        self.0.remove(0)
-    }
-    fn tidy(&mut self) -> Result<(), Refusal> {
-        Ok(())
-    }
-    fn page(&self, _: u64, _: usize) -> Result<Vec<Exchange>, crate::StoreError> {
-        Ok(Vec::new())
-    }
-    fn dropped(&self) -> u64 {
-        0
-    }
-}
-
-#[test]
-fn after_a_final_refusal_the_place_is_not_asked_again() {
-    let refusal = |why: &str, is_final| Err(Refusal { why: why.to_owned(), is_final });
-    let answers = vec![Ok(vec![1]), refusal("full", false), Ok(vec![2]), refusal("sync", true)];
-    let mut writer = Writer::new(Box::new(Told(answers)), |_| {});
-    let mut keep = || writer.keep(&[whole(1, b"")]);
-    assert_eq!(keep(), Ok(vec![1]));
-    assert_eq!(keep(), Err("full".to_owned()));
-    assert_eq!(keep(), Ok(vec![2]));
-    // It has no answer left: asked again it would panic.
-    assert_eq!([keep(), keep(), keep()], [(); 3].map(|()| Err("sync".to_owned())));
 }
 
 #[test]
