@@ -73,6 +73,7 @@ async fn listen(args: &ListenArgs) -> Result<Exit, CliError> {
         answer,
         keep,
         keep_alive: true,
+        strict: false,
         limits: Limits::STANDARD,
         clock: clock::wall(),
         on_exchange: Some(view),

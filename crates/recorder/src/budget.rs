@@ -43,6 +43,12 @@ impl Held {
         taken.is_ok()
     }
 
+    /// Tells whether so little is left that nothing new should be begun: the rest is for those who hold
+    /// some already and need more to come to an end.
+    pub(crate) fn is_tight(&self) -> bool {
+        self.budget.used.load(Ordering::Relaxed) > self.budget.limit / 20 * 19
+    }
+
     /// Holds `more` bytes that exist already, room or not: the next request then finds less.
     pub(crate) fn add(&mut self, more: usize) {
         self.budget.used.fetch_add(more, Ordering::Relaxed);

@@ -4,28 +4,31 @@
 //! reply is kept, the reply goes out. A request that cannot be kept is refused, and so is a reply.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::Service as _;
-use hyper::{Method, Request, Response};
+use hyper::{Method, Request, Response, Uri};
 use hyper_util::service::TowerToHyperService;
-use ringback_exchange::{Exchange, Forwarded, Reply};
+use ringback_exchange::{Exchange, Forwarded, Headers, Reply};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::answer::{self, Captured, Responder};
-use crate::body::{self, Fault};
+use crate::body::{self, Collected, Fault};
 use crate::budget::{Budget, Held};
 use crate::clock::Clock;
+use crate::framing::Note;
 use crate::keep::{Arrival, Keeper};
 use crate::limits::Limits;
+use crate::line::Line;
 use crate::message;
+use crate::refusal::Refusal;
+use crate::tape::Head;
 
 /// The routing as a function, because the service that warp makes of a filter has no public name.
 type Routing = Box<dyn Fn(Request<Full<Bytes>>) -> Routed + Send + Sync>;
@@ -39,6 +42,9 @@ pub(crate) struct Capture {
     keeper: Keeper,
     routing: Routing,
     view: Option<mpsc::Sender<Exchange>>,
+    /// Whether requests that can be read in two ways are refused.
+    strict: bool,
+    connections: AtomicU64,
     unseen: AtomicU64,
     refused: AtomicU64,
 }
@@ -51,37 +57,46 @@ impl Capture {
         keeper: Keeper,
         responder: Responder,
         view: Option<mpsc::Sender<Exchange>>,
+        strict: bool,
     ) -> Self {
         let routing = TowerToHyperService::new(warp::service(answer::filter(Arc::new(responder))));
         let routing: Routing = Box::new(move |request| Box::pin(routing.call(request)));
-        let (unseen, refused) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { limits, clock, budget, keeper, routing, view, unseen, refused }
+        let zero = || AtomicU64::new(0);
+        let (connections, unseen, refused) = (zero(), zero(), zero());
+        Self { limits, clock, budget, keeper, routing, view, strict, connections, unseen, refused }
     }
 
-    /// Answers a request. Sets `unread` when bytes of it may still be on their way.
+    /// Gives a connection its number.
+    pub(crate) fn next_connection(&self) -> u64 {
+        self.connections.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Answers a request.
     pub(crate) async fn exchange(
         self: Arc<Self>,
         request: Request<Incoming>,
-        peer: SocketAddr,
-        unread: Arc<AtomicBool>,
+        line: Arc<Line>,
     ) -> Result<Response<Full<Bytes>>, Infallible> {
-        let (head, incoming) = request.into_parts();
-        let to_head = head.method == Method::HEAD;
+        let (parts, incoming) = request.into_parts();
+        let to_head = parts.method == Method::HEAD;
+        let Head { bytes: head, method, target, headers, notes } = line.head(&parts, &incoming);
         let mut held = self.budget.hold();
-        let Limits { body_bytes, body, .. } = self.limits;
-        let (bytes, fault) = body::collect(incoming, body_bytes, body, &mut held).await;
+        let Collected { bytes, fault, trailers } =
+            body::read(incoming, self.limits.body_bytes, self.limits.pace(), &mut held).await;
         let begun = Instant::now();
+        let fault = fault.or_else(|| self.judge(&notes));
         if fault.as_ref().is_some_and(Fault::leaves_bytes) {
-            unread.store(true, Ordering::Relaxed);
+            line.leave_unread();
         }
         let length = bytes.len();
+        let trailers = trailers.map_or_else(Headers::default, |map| message::headers(&map));
         let arrival = Arc::new(Arrival {
             received_at: self.clock.now(),
-            peer: peer.to_string(),
-            version: format!("{:?}", head.version),
-            request: message::request(&head, bytes),
+            peer: line.peer.clone(),
+            version: format!("{:?}", parts.version),
+            request: ringback_exchange::Request { method, target, headers, body: bytes.into() },
             fault: fault.as_ref().map(|fault| fault.to_sentence(length)),
-            wire: None,
+            wire: Some(line.wire(head, notes, trailers)),
             signature: None,
         });
         let number = match self.keeper.arrive(&arrival, self.limits.store).await {
@@ -90,25 +105,15 @@ impl Capture {
         };
         let (mut reply, forwarded) = match fault {
             Some(fault) => (fault.reply(length), None),
-            None => self.route(Arc::clone(&arrival), &head.method).await,
+            None => self.route(Arc::clone(&arrival), parts.method, parts.uri).await,
         };
         if to_head {
             keep_only_length(&mut reply);
         }
-        let Arrival { received_at, peer, version, request, fault, wire, signature } =
-            Arc::unwrap_or_clone(arrival);
         let exchange = Arc::new(Exchange {
-            number,
-            received_at,
-            peer,
-            version,
-            request,
-            reply: Some(reply.clone()),
             duration_ms: Some(begun.elapsed().as_secs_f64() * 1e3),
             forwarded,
-            fault,
-            wire,
-            signature,
+            ..exchange(number, arrival, Some(reply.clone()))
         });
         if let Err(why) = self.keeper.complete(&exchange, self.limits.store).await {
             return Ok(self.refuse(&why, held));
@@ -117,13 +122,46 @@ impl Capture {
         Ok(give(&reply, held, to_head))
     }
 
-    /// Sends a request that is kept through the routing.
-    async fn route(&self, arrival: Arc<Arrival>, method: &Method) -> (Reply, Option<Forwarded>) {
-        let mut request = Request::new(Full::<Bytes>::default());
-        *request.method_mut() = method.clone();
-        if let Ok(uri) = arrival.request.target.parse() {
-            *request.uri_mut() = uri;
+    /// Finds fault with a whole request whose end is a matter of opinion, when that is wanted.
+    fn judge(&self, notes: &[Note]) -> Option<Fault> {
+        let mut ambiguous = notes.iter().filter(|note| self.strict && note.is_ambiguous());
+        let why = ambiguous.next()?.to_string();
+        Some(Fault::Ambiguous(ambiguous.fold(why, |why, note| format!("{why}; {note}"))))
+    }
+
+    /// Keeps what was refused before it was a request. Its reply is gone already: whether it can be kept
+    /// changes nothing for the client.
+    pub(crate) async fn keep_refused(&self, refusal: Refusal, line: &Line) {
+        let (request, version) = refusal.request();
+        let reply = refusal.reply();
+        let arrival = Arc::new(Arrival {
+            received_at: self.clock.now(),
+            peer: line.peer.clone(),
+            version,
+            request,
+            fault: Some(refusal.why),
+            wire: Some(line.wire(refusal.bytes.into(), Vec::new(), Headers::default())),
+            signature: None,
+        });
+        if let Ok(number) = self.keeper.arrive(&arrival, self.limits.store).await {
+            let exchange = Arc::new(exchange(number, arrival, reply));
+            if self.keeper.complete(&exchange, self.limits.store).await.is_ok() {
+                return self.show(exchange);
+            }
         }
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Sends a request that is kept through the routing.
+    async fn route(
+        &self,
+        arrival: Arc<Arrival>,
+        method: Method,
+        uri: Uri,
+    ) -> (Reply, Option<Forwarded>) {
+        let mut request = Request::new(Full::<Bytes>::default());
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
         request.extensions_mut().insert(Captured(arrival));
         let Ok(response) = (self.routing)(request).await;
         let (mut head, body) = response.into_parts();
@@ -166,6 +204,25 @@ impl Capture {
     /// Gives up what keeps, when all connections are gone.
     pub(crate) fn into_keeper(self) -> Keeper {
         self.keeper
+    }
+}
+
+/// Makes an exchange of an arrival and its reply.
+fn exchange(number: u64, arrival: Arc<Arrival>, reply: Option<Reply>) -> Exchange {
+    let Arrival { received_at, peer, version, request, fault, wire, signature } =
+        Arc::unwrap_or_clone(arrival);
+    Exchange {
+        number,
+        received_at,
+        peer,
+        version,
+        request,
+        reply,
+        duration_ms: None,
+        forwarded: None,
+        fault,
+        wire,
+        signature,
     }
 }
 

@@ -25,6 +25,7 @@
 //!     answer: Answer::Ok,
 //!     keep: Keep::Memory(recording.clone()),
 //!     keep_alive: false,
+//!     strict: false,
 //!     limits: Limits::STANDARD,
 //!     clock: Clock::new(|| jiff::Timestamp::UNIX_EPOCH),
 //!     on_exchange: None,
@@ -41,18 +42,26 @@ mod answer;
 mod body;
 mod budget;
 mod capture;
+mod chunks;
 mod clock;
 mod connection;
 mod error;
 mod forward;
+mod framing;
 mod keep;
 mod limits;
+mod line;
 mod listener;
 mod message;
+mod patient;
 mod pattern;
 mod recording;
+mod refusal;
 mod script;
 mod store;
+mod stream;
+mod tape;
+mod tee;
 
 pub use answer::Answer;
 pub use clock::Clock;

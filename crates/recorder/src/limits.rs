@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::body::{Least, Pace};
+
 /// How long, how much and how many. Reaching a limit ends one request or one connection, never the
 /// listener, and is told to the client wherever HTTP can still tell it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +15,8 @@ pub struct Limits {
     pub head: Duration,
     /// From the end of the head to the end of the body; then 408.
     pub body: Duration,
+    /// For which a body may be slower than `body_rate` at its beginning; then 408.
+    pub body_grace: Duration,
     /// For a client to take the whole of a reply; then the connection is reset.
     pub reply: Duration,
     /// For the store to commit; then 503.
@@ -30,6 +34,8 @@ pub struct Limits {
     pub header_lines: usize,
     /// Bytes of a request's body, and of a forwarded request's reply; above it 413, or 502.
     pub body_bytes: usize,
+    /// Bytes a second that a body must have at the least, after `body_grace`; below it 408.
+    pub body_rate: usize,
     /// Connections at a time; above it clients wait in the system's queue. The listener lowers it to
     /// what the process may open, less 128 files for everything else.
     pub connections: usize,
@@ -43,6 +49,7 @@ impl Limits {
         first_byte: Duration::from_secs(5),
         head: Duration::from_secs(10),
         body: Duration::from_secs(30),
+        body_grace: Duration::from_secs(5),
         reply: Duration::from_secs(30),
         store: Duration::from_secs(10),
         forward: Duration::from_secs(30),
@@ -52,9 +59,18 @@ impl Limits {
         head_bytes: 64 << 10,
         header_lines: 100,
         body_bytes: 10 << 20,
+        body_rate: 1 << 10,
         connections: 10_000,
         bytes_in_flight: 256 << 20,
     };
+}
+
+impl Limits {
+    /// Returns how long the body of a request may take.
+    pub(crate) const fn pace(&self) -> Pace {
+        let least = Least { bytes_per_second: self.body_rate, grace: self.body_grace };
+        Pace { within: self.body, least: Some(least) }
+    }
 }
 
 /// Files that are not connections: the store, the runtime, the far side's sockets when all is quiet.

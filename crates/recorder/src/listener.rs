@@ -43,6 +43,9 @@ pub struct Config {
     /// Whether a connection takes a second request. Off for a listener that comes and goes: a client
     /// that pools connections would try its next request on one that is gone.
     pub keep_alive: bool,
+    /// Whether a request that two servers may read differently is answered 400: with two lengths, say,
+    /// or without a Host. Such requests are marked in any case.
+    pub strict: bool,
     /// How long, how much, how many.
     pub limits: Limits,
     /// The wall clock.
@@ -83,13 +86,20 @@ impl Listener {
     /// When the address cannot be taken, when a route of the script cannot be played, and when the
     /// target cannot be forwarded to.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let Config { addr, answer, keep, keep_alive, limits, clock, on_exchange } = config;
+        let Config { addr, answer, keep, keep_alive, strict, limits, clock, on_exchange } = config;
         let budget = Budget::new(limits.bytes_in_flight);
         let responder = Responder::new(answer, &limits, &budget)?;
         let socket = TcpListener::bind(addr).await.map_err(|source| refused(addr, source))?;
         let addr = socket.local_addr().map_err(|source| refused(addr, source))?;
-        let capture =
-            Arc::new(Capture::new(limits, clock, budget, keep.into(), responder, on_exchange));
+        let capture = Arc::new(Capture::new(
+            limits,
+            clock,
+            budget,
+            keep.into(),
+            responder,
+            on_exchange,
+            strict,
+        ));
         let (stop, stopped) = watch::channel(false);
         let accepting = tokio::spawn(run(socket, capture, keep_alive, stopped));
         Ok(Self { addr, stop, accepting })

@@ -128,6 +128,7 @@ async fn listen(
         keep: Keep::Memory(recording),
         // The next scenario listens anew; a kept connection to this listener would be dead then.
         keep_alive: false,
+        strict: false,
         limits: Limits::STANDARD,
         clock: settings.clock.clone(),
         on_exchange: None,

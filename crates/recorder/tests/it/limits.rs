@@ -44,7 +44,9 @@ async fn a_head_that_does_not_end_is_cut() {
     // The same limit ends a connection that is kept for nothing.
     let (answer, _) = begin(&listener, "GET / HTTP/1.1\r\n\r\n").await;
     assert_eq!(status(&answer), 200);
-    assert_eq!(recording.exchanges().len(), 1);
+    let kept = exchanges(&recording, 2).await;
+    assert_eq!(kept[0].fault.as_deref(), Some("the head had not ended after 200ms"));
+    assert_eq!((kept[0].reply.as_ref(), kept[1].fault.as_deref()), (None, None));
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ pub(crate) fn config() -> Config {
         answer: Answer::Ok,
         keep: Keep::Nothing,
         keep_alive: true,
+        strict: false,
         limits: Limits::STANDARD,
         clock: Clock::new(|| Timestamp::from_nanosecond(1_767_323_045_000_006_789).unwrap()),
         on_exchange: None,
