@@ -74,6 +74,8 @@ async fn listen(args: &ListenArgs) -> Result<Exit, CliError> {
         keep,
         keep_alive: true,
         strict: false,
+        h2c: false,
+        tls: None,
         limits: Limits::STANDARD,
         clock: clock::wall(),
         on_exchange: Some(view),

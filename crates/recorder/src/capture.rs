@@ -28,6 +28,7 @@ use crate::limits::Limits;
 use crate::line::Line;
 use crate::message;
 use crate::refusal::Refusal;
+use crate::replies::OnItsWay;
 use crate::tape::Head;
 
 /// The routing as a function, because the service that warp makes of a filter has no public name.
@@ -101,7 +102,7 @@ impl Capture {
         });
         let number = match self.keeper.arrive(&arrival, self.limits.store).await {
             Ok(number) => number,
-            Err(why) => return Ok(self.refuse(&why, held)),
+            Err(why) => return Ok(self.refuse(&why, held, &line)),
         };
         let (mut reply, forwarded) = match fault {
             Some(fault) => (fault.reply(length), None),
@@ -116,10 +117,10 @@ impl Capture {
             ..exchange(number, arrival, Some(reply.clone()))
         });
         if let Err(why) = self.keeper.complete(&exchange, self.limits.store).await {
-            return Ok(self.refuse(&why, held));
+            return Ok(self.refuse(&why, held, &line));
         }
         self.show(exchange);
-        Ok(give(&reply, held, to_head))
+        Ok(give(&reply, held, to_head, &line))
     }
 
     /// Finds fault with a whole request whose end is a matter of opinion, when that is wanted.
@@ -177,9 +178,9 @@ impl Capture {
         }
     }
 
-    fn refuse(&self, why: &str, held: Held) -> Response<Full<Bytes>> {
+    fn refuse(&self, why: &str, held: Held, line: &Line) -> Response<Full<Bytes>> {
         self.refused.fetch_add(1, Ordering::Relaxed);
-        give(&message::try_again(&format!("not acknowledged: {why}")), held, false)
+        give(&message::try_again(&format!("not acknowledged: {why}")), held, false, line)
     }
 
     /// Shows an exchange to whoever looks on. Someone who looks too slowly misses it and is told how
@@ -235,10 +236,10 @@ fn keep_only_length(reply: &mut Reply) {
 }
 
 /// Hands a reply to the connection. Its bytes stay counted until the last of them is written.
-fn give(reply: &Reply, mut held: Held, to_head: bool) -> Response<Full<Bytes>> {
+fn give(reply: &Reply, mut held: Held, to_head: bool, line: &Line) -> Response<Full<Bytes>> {
     let body = reply.body.0.clone();
     held.add(body.len());
-    let body = Bytes::from_owner(Outgoing { body, _held: held });
+    let body = Bytes::from_owner(Outgoing { body, _held: held, _on_its_way: line.set_out() });
     message::response(reply, Full::new(body), to_head)
 }
 
@@ -246,6 +247,7 @@ fn give(reply: &Reply, mut held: Held, to_head: bool) -> Response<Full<Bytes>> {
 struct Outgoing {
     body: Bytes,
     _held: Held,
+    _on_its_way: Option<OnItsWay>,
 }
 
 impl AsRef<[u8]> for Outgoing {

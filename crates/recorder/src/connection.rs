@@ -9,6 +9,7 @@ use std::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::StatusCode;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -18,34 +19,105 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::capture::Capture;
+use crate::http2;
 use crate::limits::Limits;
 use crate::line::Line;
 use crate::patient::Patient;
 use crate::refusal::Refusal;
+use crate::replies::Replies;
 use crate::stream::Stream;
 use crate::tape::Tape;
 use crate::tee::{SharedTape, Tee};
+use crate::tls::Tls;
+
+/// The byte that TLS begins with (RFC 8446 section 5.1: a record that is a handshake).
+const TLS_HANDSHAKE: u8 = 0x16;
+
+/// As much is kept of what came without TLS where TLS was due.
+const PLAIN_BYTES: usize = 4 << 10;
+
+/// What is answered to it, in clear text: the client would not understand anything else.
+const PLAIN_REPLY: &[u8] =
+    b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
 /// The smallest buffer that hyper takes without a panic.
 const BUFFER_BYTES_MIN: usize = 8 << 10;
+
+/// How clients may speak.
+#[derive(Debug, Clone)]
+pub(crate) struct Speech {
+    /// Whether a connection of HTTP/1 takes a second request.
+    pub(crate) keep_alive: bool,
+    /// Whether HTTP/2 may begin without TLS.
+    pub(crate) h2c: bool,
+    pub(crate) tls: Option<Tls>,
+}
 
 /// Serves a connection until it ends, or until `stop` turns true and its request is answered.
 pub(crate) async fn serve(
     socket: TcpStream,
     peer: SocketAddr,
     capture: Arc<Capture>,
-    keep_alive: bool,
+    speech: Speech,
     mut stop: watch::Receiver<bool>,
 ) {
     let limits = &capture.limits;
-    let Some(socket) = first_byte(socket, limits.first_byte, &mut stop).await else { return };
+    let Some((socket, first)) = first_byte(socket, limits.first_byte, &mut stop).await else {
+        return;
+    };
     // Without it a small reply waits for the client's acknowledgement of the one before. Where the
     // system refuses, replies are late, not wrong.
     let _ = socket.set_nodelay(true);
-    let stream = Stream::plain(Patient::new(socket, limits.reply));
+    let (number, peer) = (capture.next_connection(), peer.to_string());
+    let socket = Patient::new(socket, limits.reply);
+    let opened = match &speech.tls {
+        Some(tls) => handshake(socket, first, tls, limits).await,
+        None => Ok(Stream::plain(socket)),
+    };
+    let mut stream = match opened {
+        Ok(stream) => stream,
+        Err(refusal) => {
+            let line = Line::http1(number, peer, SharedTape::new(Tape::new(0, 0)));
+            return capture.keep_refused(refusal, &line).await;
+        }
+    };
+    let is_http2 = if speech.h2c {
+        matches!(timeout(limits.first_byte, stream.begins_as_http2()).await, Ok(Ok(true)))
+    } else {
+        stream.has_chosen_http2()
+    };
+    if is_http2 {
+        let replies = Replies::default();
+        let line = Arc::new(Line::http2(number, peer, replies.clone()));
+        return http2::serve(stream, line, replies, capture, stop).await;
+    }
     let tape = SharedTape::new(Tape::new(limits.header_lines, limits.head_bytes));
-    let line = Line::new(capture.next_connection(), peer.to_string(), Some(tape.clone()));
-    http1(Tee { stream, tape }, Arc::new(line), capture, keep_alive, stop).await;
+    let line = Arc::new(Line::http1(number, peer, tape.clone()));
+    http1(Tee { stream, tape }, line, capture, speech.keep_alive, stop).await;
+}
+
+/// Agrees on TLS, or says why not.
+async fn handshake(
+    mut socket: Patient,
+    first: u8,
+    tls: &Tls,
+    limits: &Limits,
+) -> Result<Stream, Refusal> {
+    if first != TLS_HANDSHAKE {
+        let mut bytes = vec![0; limits.head_bytes.min(PLAIN_BYTES)];
+        let length = timeout(limits.first_byte, socket.read(&mut bytes)).await;
+        bytes.truncate(length.unwrap_or(Ok(0)).unwrap_or_default());
+        let _ = timeout(limits.linger, socket.write_all(PLAIN_REPLY)).await;
+        close(Stream::plain(socket), limits.linger).await;
+        let why = "the client does not speak TLS, and here it must".to_owned();
+        return Err(Refusal { bytes, why, status: Some(StatusCode::BAD_REQUEST) });
+    }
+    let why = match timeout(limits.head, tls.acceptor().accept(socket)).await {
+        Ok(Ok(stream)) => return Ok(Stream::tls(stream)),
+        Ok(Err(error)) => format!("the client and this side did not agree on TLS: {error}"),
+        Err(_) => format!("the client had not agreed on TLS after {:?}", limits.head),
+    };
+    Err(Refusal { bytes: Vec::new(), why, status: None })
 }
 
 /// Serves HTTP/1.
@@ -96,18 +168,21 @@ async fn first_byte(
     socket: TcpStream,
     within: Duration,
     stop: &mut watch::Receiver<bool>,
-) -> Option<TcpStream> {
+) -> Option<(TcpStream, u8)> {
     let mut first = [0];
     tokio::select! {
         peeked = timeout(within, socket.peek(&mut first)) => {
-            return matches!(peeked, Ok(Ok(1..))).then_some(socket);
+            return matches!(peeked, Ok(Ok(1..))).then_some((socket, first[0]));
         }
         _ = stop.wait_for(|stop| *stop) => {}
     }
     // A request that is there already is answered, even when the listener is stopping. The system is
     // asked directly: the runtime may not have heard of it yet.
     let socket = socket.into_std().ok()?;
-    if matches!(socket.peek(&mut first), Ok(1..)) { TcpStream::from_std(socket).ok() } else { None }
+    match socket.peek(&mut first) {
+        Ok(1..) => Some((TcpStream::from_std(socket).ok()?, first[0])),
+        _ => None,
+    }
 }
 
 /// Never with `pipeline_flush`: hyper would then drop its own 400 and 431 unsent.

@@ -26,6 +26,8 @@
 //!     keep: Keep::Memory(recording.clone()),
 //!     keep_alive: false,
 //!     strict: false,
+//!     h2c: false,
+//!     tls: None,
 //!     limits: Limits::STANDARD,
 //!     clock: Clock::new(|| jiff::Timestamp::UNIX_EPOCH),
 //!     on_exchange: None,
@@ -45,9 +47,11 @@ mod capture;
 mod chunks;
 mod clock;
 mod connection;
+mod dev_ca;
 mod error;
 mod forward;
 mod framing;
+mod http2;
 mod keep;
 mod limits;
 mod line;
@@ -57,14 +61,17 @@ mod patient;
 mod pattern;
 mod recording;
 mod refusal;
+mod replies;
 mod script;
 mod store;
 mod stream;
 mod tape;
 mod tee;
+mod tls;
 
 pub use answer::Answer;
 pub use clock::Clock;
+pub use dev_ca::DevCa;
 pub use error::{ParsePatternError, StartError, StoreError};
 pub use keep::Keep;
 pub use limits::Limits;
@@ -73,3 +80,4 @@ pub use pattern::PathPattern;
 pub use recording::{Ended, Recording, Room, Waited};
 pub use script::{Route, Script, ScriptedReply};
 pub use store::{Exchanges, Store};
+pub use tls::{Tls, TlsError};

@@ -36,6 +36,21 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Bytes a second that a body must have at the least, after `body_grace`; below it 408.
     pub body_rate: usize,
+    /// Requests at a time on one connection of HTTP/2; above it they are refused, to be sent again.
+    pub streams: usize,
+    /// Bytes of a head of HTTP/2, each line with 32 more (RFC 9113 section 6.5.2); above it 431.
+    pub stream_head_bytes: usize,
+    /// Bytes that a client may send ahead on one request of HTTP/2; above it the connection is ended.
+    pub stream_window: usize,
+    /// Bytes that a client may send ahead on a connection of HTTP/2; above it the connection is ended.
+    pub connection_window: usize,
+    /// For a connection of HTTP/2 to be silent before it is asked for a sign of life.
+    pub ping: Duration,
+    /// For that sign to come; then the connection is closed.
+    pub ping_answer: Duration,
+    /// Requests that a client of HTTP/2 may have begun and taken back before anybody looked at them;
+    /// above it the connection is ended.
+    pub resets: usize,
     /// Connections at a time; above it clients wait in the system's queue. The listener lowers it to
     /// what the process may open, less 128 files for everything else.
     pub connections: usize,
@@ -60,6 +75,13 @@ impl Limits {
         header_lines: 100,
         body_bytes: 10 << 20,
         body_rate: 1 << 10,
+        streams: 100,
+        stream_head_bytes: 32 << 10,
+        stream_window: 64 << 10,
+        connection_window: 1 << 20,
+        ping: Duration::from_secs(20),
+        ping_answer: Duration::from_secs(10),
+        resets: 20,
         connections: 10_000,
         bytes_in_flight: 256 << 20,
     };

@@ -10,6 +10,7 @@ use ringback_exchange::{Headers, Wire};
 
 use crate::framing::Note;
 use crate::message;
+use crate::replies::{OnItsWay, Replies};
 use crate::tape::{Head, Length};
 use crate::tee::SharedTape;
 
@@ -20,20 +21,36 @@ pub(crate) struct Line {
     pub(crate) number: u64,
     /// The address of the other end.
     pub(crate) peer: String,
-    /// What was read, when it is HTTP/1: heads of HTTP/2 are compressed and have no bytes of their own.
-    tape: Option<SharedTape>,
+    protocol: Protocol,
     unread: AtomicBool,
 }
 
+#[derive(Debug)]
+enum Protocol {
+    /// With what was read.
+    Http1(SharedTape),
+    /// Heads are compressed and have no bytes of their own.
+    Http2(Replies),
+}
+
 impl Line {
-    pub(crate) const fn new(number: u64, peer: String, tape: Option<SharedTape>) -> Self {
-        Self { number, peer, tape, unread: AtomicBool::new(false) }
+    pub(crate) const fn http1(number: u64, peer: String, tape: SharedTape) -> Self {
+        let protocol = Protocol::Http1(tape);
+        Self { number, peer, protocol, unread: AtomicBool::new(false) }
+    }
+
+    pub(crate) const fn http2(number: u64, peer: String, replies: Replies) -> Self {
+        let protocol = Protocol::Http2(replies);
+        Self { number, peer, protocol, unread: AtomicBool::new(false) }
     }
 
     /// Returns the head of a request that hyper has understood just now, as it came.
     pub(crate) fn head(&self, parts: &Parts, body: &Incoming) -> Head {
         let length = body.size_hint().exact().map_or(Length::Chunked, Length::Bytes);
-        let claimed = self.tape.as_ref().and_then(|tape| tape.lock().claim(length));
+        let claimed = match &self.protocol {
+            Protocol::Http1(tape) => tape.lock().claim(length),
+            Protocol::Http2(_) => None,
+        };
         claimed.unwrap_or_else(|| understood(parts))
     }
 
@@ -41,7 +58,7 @@ impl Line {
     pub(crate) fn wire(&self, head: Bytes, mut notes: Vec<Note>, trailers: Headers) -> Wire {
         let mut wire = Wire { connection: self.number, head: head.into(), ..Wire::default() };
         wire.trailers = trailers;
-        if let Some(tape) = &self.tape {
+        if let Protocol::Http1(tape) = &self.protocol {
             let (has_extensions, as_sent) = tape.lock().behind_body();
             wire.trailers = as_sent;
             if has_extensions {
@@ -50,6 +67,14 @@ impl Line {
         }
         wire.notes = notes.iter().map(ToString::to_string).collect();
         wire
+    }
+
+    /// Notes that a reply sets out, where a socket cannot tell whether it is taken.
+    pub(crate) fn set_out(&self) -> Option<OnItsWay> {
+        match &self.protocol {
+            Protocol::Http1(_) => None,
+            Protocol::Http2(replies) => Some(replies.set_out()),
+        }
     }
 
     /// Remembers that bytes of a request may come that nobody will read.

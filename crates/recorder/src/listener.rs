@@ -18,10 +18,11 @@ use crate::answer::{Answer, Responder};
 use crate::budget::Budget;
 use crate::capture::Capture;
 use crate::clock::Clock;
-use crate::connection;
+use crate::connection::{self, Speech};
 use crate::error::StartError;
 use crate::keep::{Keep, Keeper};
 use crate::limits::{self, Limits};
+use crate::tls::Tls;
 
 /// What a store gets to close its file when draining has taken all the time there was. It has nothing
 /// to write then: whoever waited for it has been cut.
@@ -46,6 +47,11 @@ pub struct Config {
     /// Whether a request that two servers may read differently is answered 400: with two lengths, say,
     /// or without a Host. Such requests are marked in any case.
     pub strict: bool,
+    /// Whether clients may begin with HTTP/2 without TLS ("prior knowledge"). On the same port, beside
+    /// HTTP/1.
+    pub h2c: bool,
+    /// With what TLS is spoken, when it is; then nothing else is. Clients choose HTTP/1.1 or HTTP/2.
+    pub tls: Option<Tls>,
     /// How long, how much, how many.
     pub limits: Limits,
     /// The wall clock.
@@ -59,6 +65,7 @@ pub struct Config {
 #[derive(Debug)]
 pub struct Listener {
     addr: SocketAddr,
+    scheme: &'static str,
     stop: watch::Sender<bool>,
     accepting: JoinHandle<Drained>,
 }
@@ -86,7 +93,8 @@ impl Listener {
     /// When the address cannot be taken, when a route of the script cannot be played, and when the
     /// target cannot be forwarded to.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let Config { addr, answer, keep, keep_alive, strict, limits, clock, on_exchange } = config;
+        let Config { addr, answer, keep, keep_alive, strict, h2c, tls, limits, clock, on_exchange } =
+            config;
         let budget = Budget::new(limits.bytes_in_flight);
         let responder = Responder::new(answer, &limits, &budget)?;
         let socket = TcpListener::bind(addr).await.map_err(|source| refused(addr, source))?;
@@ -101,8 +109,10 @@ impl Listener {
             strict,
         ));
         let (stop, stopped) = watch::channel(false);
-        let accepting = tokio::spawn(run(socket, capture, keep_alive, stopped));
-        Ok(Self { addr, stop, accepting })
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let speech = Speech { keep_alive, h2c, tls };
+        let accepting = tokio::spawn(run(socket, capture, speech, stopped));
+        Ok(Self { addr, scheme, stop, accepting })
     }
 
     /// Returns the address that is listened on, with the port that the system chose.
@@ -120,7 +130,7 @@ impl Listener {
                 IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
             });
         }
-        format!("http://{addr}")
+        format!("{}://{addr}", self.scheme)
     }
 
     /// Takes no more connections, lets the requests under way end, cuts what has not ended by
@@ -159,16 +169,16 @@ fn refused(addr: SocketAddr, source: io::Error) -> StartError {
 async fn run(
     socket: TcpListener,
     capture: Arc<Capture>,
-    keep_alive: bool,
+    speech: Speech,
     mut stop: watch::Receiver<bool>,
 ) -> Drained {
     let places = Arc::new(Semaphore::new(limits::lower_to_system(capture.limits.connections)));
     let mut connections = JoinSet::new();
     let stopped = stop.clone();
     let serve = |connections: &mut JoinSet<()>, (stream, peer, place): Accepted| {
-        let (capture, stopped) = (Arc::clone(&capture), stopped.clone());
+        let (capture, speech, stopped) = (Arc::clone(&capture), speech.clone(), stopped.clone());
         connections.spawn(async move {
-            connection::serve(stream, peer, capture, keep_alive, stopped).await;
+            connection::serve(stream, peer, capture, speech, stopped).await;
             drop(place);
         });
     };

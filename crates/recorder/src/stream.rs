@@ -4,11 +4,12 @@
 //! are on the wire; faults on purpose belong there too. Then TLS, or nothing. Above that the
 //! [`Tee`](crate::tee::Tee), which sees HTTP.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::server::TlsStream;
 
 use crate::patient::Patient;
@@ -48,18 +49,34 @@ impl Stream {
     }
 
     /// Looks whether the client begins as HTTP/2 does. Waits for as many bytes as tell.
+    ///
+    /// # Cancel safety
+    ///
+    /// What was looked at is still read later.
     pub(crate) async fn begins_as_http2(&mut self) -> io::Result<bool> {
-        let mut seen = std::mem::take(&mut self.seen);
-        let mut bytes = [0; PREFACE.len()];
-        while seen.len() < PREFACE.len() && PREFACE.starts_with(&seen) {
-            match self.read(&mut bytes[seen.len()..]).await? {
-                0 => break,
-                count => seen.extend_from_slice(&bytes[seen.len()..][..count]),
+        while self.seen.len() < PREFACE.len() && PREFACE.starts_with(&self.seen) {
+            let mut bytes = [0; PREFACE.len()];
+            let mut buffer = ReadBuf::new(&mut bytes[self.seen.len()..]);
+            poll_fn(|cx| self.layer.poll_read(cx, &mut buffer)).await?;
+            if buffer.filled().is_empty() {
+                break;
             }
+            self.seen.extend_from_slice(buffer.filled());
         }
-        let is_http2 = seen == PREFACE;
-        self.seen = seen;
-        Ok(is_http2)
+        Ok(self.seen == PREFACE)
+    }
+}
+
+impl Layer {
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
     }
 }
 
@@ -75,10 +92,7 @@ impl AsyncRead for Stream {
             self.seen.drain(..count);
             return Poll::Ready(Ok(()));
         }
-        match &mut self.layer {
-            Layer::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Layer::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
-        }
+        self.layer.poll_read(cx, buffer)
     }
 }
 

@@ -129,6 +129,8 @@ async fn listen(
         // The next scenario listens anew; a kept connection to this listener would be dead then.
         keep_alive: false,
         strict: false,
+        h2c: false,
+        tls: None,
         limits: Limits::STANDARD,
         clock: settings.clock.clone(),
         on_exchange: None,

@@ -5,6 +5,7 @@
 mod capture;
 mod drain;
 mod forward;
+mod http2;
 mod limits;
 mod probes;
 mod refused;
@@ -12,4 +13,5 @@ mod script;
 mod start;
 mod store;
 mod support;
+mod tls;
 mod wire;

@@ -24,6 +24,8 @@ pub(crate) fn config() -> Config {
         keep: Keep::Nothing,
         keep_alive: true,
         strict: false,
+        h2c: false,
+        tls: None,
         limits: Limits::STANDARD,
         clock: Clock::new(|| Timestamp::from_nanosecond(1_767_323_045_000_006_789).unwrap()),
         on_exchange: None,
