@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use ringback_exchange::{Exchange, Headers, json_line, printable};
-use ringback_recorder::{Answer, Config, Keep, Limits, Listener, StartError, Store, StoreError};
+use ringback_recorder::{Answer, Config, Keep, Listener, StartError, Store, StoreError};
 use ringback_report::terminal::{count, duration};
 use ringback_sender::{CONNECT_TIMEOUT, GuardError, IN_FLIGHT_MAX, Options, Target, TargetError};
 use tokio::sync::{mpsc, oneshot};
@@ -16,7 +16,9 @@ use url::Url;
 use crate::address::{parse_listen, parse_url, remove_ready_file, write_ready_file};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::limits::LimitArgs;
 use crate::signals::{Signals, block_on};
+use crate::tls::TlsArgs;
 use crate::{clock, output};
 
 /// How many exchanges wait to be printed before the view misses some; none is ever lost to the store.
@@ -47,10 +49,17 @@ pub(crate) struct ListenArgs {
     /// Print each exchange as one line of JSON; values of secret headers are replaced
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
+    tls: TlsArgs,
 }
 
 /// Runs the command.
 pub(crate) fn run(args: &ListenArgs) -> Result<Exit, CliError> {
+    if args.limits.show_limits {
+        return args.limits.show().map(|()| Exit::Held);
+    }
     if let Some(path) = &args.ready_file {
         remove_ready_file(path)?;
     }
@@ -66,6 +75,7 @@ async fn listen(args: &ListenArgs) -> Result<Exit, CliError> {
         Some(path) => Keep::Store(Store::open(path).map_err(unusable)?),
         None => Keep::Nothing,
     };
+    let tls = args.tls.ready(args.addr)?;
     let (view, mut exchanges) = mpsc::channel(VIEW);
     let answer = args.forward_to.clone().map_or(Answer::Ok, Answer::Forward);
     let listener = Listener::start(Config {
@@ -73,10 +83,10 @@ async fn listen(args: &ListenArgs) -> Result<Exit, CliError> {
         answer,
         keep,
         keep_alive: true,
-        strict: false,
-        h2c: false,
-        tls: None,
-        limits: Limits::STANDARD,
+        strict: args.limits.strict,
+        h2c: args.tls.h2c,
+        tls,
+        limits: args.limits.limits()?,
         clock: clock::wall(),
         on_exchange: Some(view),
     });
@@ -90,6 +100,7 @@ async fn listen(args: &ListenArgs) -> Result<Exit, CliError> {
         write_ready_file(path, &url)?;
     }
     output::talk(&format!("listening on {url} ({kept})"));
+    args.tls.tell_trust()?;
     if let Some(to) = &args.forward_to {
         output::talk(&format!("forwarding to {to}, with the path of each request behind it"));
     }
@@ -150,6 +161,7 @@ fn print(exchange: Exchange, as_json: bool) -> std::io::Result<()> {
     let forwarded = exchange.forwarded.as_ref();
     let to = forwarded.map(|forwarded| format!(" from {}", forwarded.url)).unwrap_or_default();
     let error = forwarded.and_then(|forwarded| forwarded.error.as_deref());
+    let error = error.or(exchange.fault.as_deref());
     let line = format!(
         "#{} {} {} ({} bytes) → {status}{to} in {}{}",
         exchange.number,

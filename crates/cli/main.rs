@@ -12,6 +12,7 @@ mod error;
 mod exit;
 mod export;
 mod generate;
+mod limits;
 mod listen;
 mod output;
 mod sample;
@@ -19,6 +20,7 @@ mod schema;
 mod secret;
 mod send;
 mod signals;
+mod tls;
 mod validate;
 
 use std::process::ExitCode;

@@ -7,6 +7,7 @@ mod harness;
 
 mod check;
 mod generate;
+mod limits;
 mod listen;
 mod output;
 mod readme;
@@ -15,4 +16,5 @@ mod send;
 mod snapshots;
 mod stranger;
 mod tidy;
+mod tls;
 mod validate;

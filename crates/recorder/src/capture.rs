@@ -39,7 +39,7 @@ type Routed = Pin<Box<dyn Future<Output = Result<warp::reply::Response, Infallib
 pub(crate) struct Capture {
     pub(crate) limits: Limits,
     clock: Clock,
-    budget: Arc<Budget>,
+    pub(crate) budget: Arc<Budget>,
     keeper: Keeper,
     routing: Routing,
     view: Option<mpsc::Sender<Exchange>>,

@@ -88,6 +88,12 @@ impl Limits {
 }
 
 impl Limits {
+    /// Returns the limits as this process can keep them: with no more connections than it may open files.
+    #[must_use]
+    pub fn here(self) -> Self {
+        Self { connections: lower_to_system(self.connections), ..self }
+    }
+
     /// Returns how long the body of a request may take.
     pub(crate) const fn pace(&self) -> Pace {
         let least = Least { bytes_per_second: self.body_rate, grace: self.body_grace };
@@ -100,7 +106,7 @@ const FILES_FOR_OTHERS: usize = 128;
 
 /// Lowers a number of connections to what the process may open. Without this the limit of the system
 /// would be met inside `accept`, where the only thing left to do is to let clients hang.
-pub(crate) fn lower_to_system(connections: usize) -> usize {
+fn lower_to_system(connections: usize) -> usize {
     let table = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
     lower(connections, open_files(&table))
 }

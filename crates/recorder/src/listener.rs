@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::connection::{self, Speech};
 use crate::error::StartError;
 use crate::keep::{Keep, Keeper};
-use crate::limits::{self, Limits};
+use crate::limits::Limits;
 use crate::tls::Tls;
 
 /// What a store gets to close its file when draining has taken all the time there was. It has nothing
@@ -95,6 +95,7 @@ impl Listener {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let Config { addr, answer, keep, keep_alive, strict, h2c, tls, limits, clock, on_exchange } =
             config;
+        let limits = limits.here();
         let budget = Budget::new(limits.bytes_in_flight);
         let responder = Responder::new(answer, &limits, &budget)?;
         let socket = TcpListener::bind(addr).await.map_err(|source| refused(addr, source))?;
@@ -172,7 +173,7 @@ async fn run(
     speech: Speech,
     mut stop: watch::Receiver<bool>,
 ) -> Drained {
-    let places = Arc::new(Semaphore::new(limits::lower_to_system(capture.limits.connections)));
+    let places = Arc::new(Semaphore::new(capture.limits.connections));
     let mut connections = JoinSet::new();
     let stopped = stop.clone();
     let serve = |connections: &mut JoinSet<()>, (stream, peer, place): Accepted| {
@@ -187,7 +188,7 @@ async fn run(
             _ = stop.wait_for(|stop| *stop) => break,
             // Ended tasks are collected as they end, or the set would grow for ever.
             Some(_) = connections.join_next() => {}
-            accepted = accept(&socket, &places) => if let Some(accepted) = accepted {
+            accepted = accept(&socket, &places, &capture) => if let Some(accepted) = accepted {
                 serve(&mut connections, accepted);
             }
         }
@@ -204,10 +205,15 @@ async fn run(
 
 type Accepted = (TcpStream, SocketAddr, OwnedSemaphorePermit);
 
-/// Accepts a connection when there is a place for it. A place first: above the limit clients wait in
-/// the system's queue instead of in our memory.
-async fn accept(socket: &TcpListener, places: &Arc<Semaphore>) -> Option<Accepted> {
+/// Accepts a connection when there is a place for it, and bytes to be held for it. Both first: above the
+/// limits clients wait in the system's queue instead of in our memory.
+async fn accept(
+    socket: &TcpListener,
+    places: &Arc<Semaphore>,
+    capture: &Capture,
+) -> Option<Accepted> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
+    capture.budget.has_room().await;
     match socket.accept().await {
         Ok((stream, peer)) => Some((stream, peer, place)),
         Err(error) => {
