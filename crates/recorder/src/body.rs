@@ -135,37 +135,34 @@ pub(crate) struct Collected {
     pub(crate) trailers: Option<HeaderMap>,
 }
 
-/// Collects a body of at most `limit` bytes, in at most `within`, holding each byte in `held`.
+/// Collects the body of a request, of at most `limit` bytes, holding each byte in `held`.
+pub(crate) async fn read(body: Incoming, limit: usize, pace: Pace, held: &mut Held) -> Collected {
+    if !body.is_end_stream() && held.is_tight() {
+        return Collected { bytes: Bytes::new(), fault: Some(Fault::NoRoom), trailers: None };
+    }
+    take(body, limit, pace, held).await
+}
+
+/// Collects a body in the course of a request: there is room for it where there is none for a new one.
 pub(crate) async fn collect(
     body: Incoming,
     limit: usize,
     within: Duration,
     held: &mut Held,
 ) -> (Bytes, Option<Fault>) {
-    let Collected { bytes, fault, .. } = read(body, limit, within.into(), held).await;
+    let Collected { bytes, fault, .. } = take(body, limit, within.into(), held).await;
     (bytes, fault)
 }
 
-/// Collects a body likewise, at a pace, trailers and all.
-pub(crate) async fn read(
-    mut body: Incoming,
-    limit: usize,
-    pace: Pace,
-    held: &mut Held,
-) -> Collected {
+async fn take(mut body: Incoming, limit: usize, pace: Pace, held: &mut Held) -> Collected {
     let mut collected = Collected { bytes: Bytes::new(), fault: None, trailers: None };
     // Refused before a byte of it is read, so that `Expect: 100-continue` saves the client the sending.
     if body.size_hint().lower() > limit as u64 {
         collected.fault = Some(Fault::TooLong(limit));
         return collected;
     }
-    if !body.is_end_stream() && held.is_tight() {
-        collected.fault = Some(Fault::NoRoom);
-        return collected;
-    }
     let mut bytes = Vec::new();
-    let filled = fill(&mut body, limit, pace, held, &mut bytes).await;
-    match filled {
+    match fill(&mut body, limit, pace, held, &mut bytes).await {
         Ok(trailers) => collected.trailers = trailers,
         Err(fault) => collected.fault = Some(fault),
     }
@@ -250,4 +247,46 @@ fn fault(error: &hyper::Error) -> Fault {
         cause = at.source();
     }
     Fault::BrokenOff
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn every_byte_earns_its_time() {
+        let least = Least { bytes_per_second: 100, grace: 5 * SECOND };
+        let pace = Pace { within: 30 * SECOND, least: Some(least) };
+        let begun = Instant::now();
+        let left = |bytes| {
+            let (deadline, fault) = pace.deadline(begun, bytes);
+            (deadline.unwrap() - begun, matches!(fault, Fault::TooSlow(_)))
+        };
+        assert_eq!(left(0), (5 * SECOND, false));
+        assert_eq!(left(1_000), (15 * SECOND, false));
+        assert_eq!(left(1_000_000), (30 * SECOND, true), "but no more than the whole");
+        let endless = Pace::from(Duration::MAX);
+        assert_eq!(endless.deadline(begun, 0).0, None);
+    }
+
+    #[test]
+    fn what_is_held_is_what_is_allocated() {
+        let budget = crate::budget::Budget::new(1 << 20);
+        let mut held = budget.hold();
+        let mut bytes = Vec::new();
+        // A length of 4 MiB that was only announced takes no more than is believed of it.
+        make_room(&mut bytes, 10, Some(4 << 20), 8 << 20, &mut held).unwrap();
+        assert_eq!(bytes.capacity(), BELIEVED_BYTES);
+        // A length that is known is met exactly.
+        let mut exact = Vec::new();
+        make_room(&mut exact, 1_000, Some(4_000), 8 << 20, &mut held).unwrap();
+        assert_eq!(exact.capacity(), 5_000);
+        // Chunks double, and end at the limit.
+        let mut chunks = vec![0; 600];
+        make_room(&mut chunks, 100, None, 1_000, &mut held).unwrap();
+        assert_eq!(chunks.capacity(), 1_000);
+        assert!(make_room(&mut Vec::new(), 2 << 20, None, 8 << 20, &mut held).is_err(), "no room");
+    }
 }
