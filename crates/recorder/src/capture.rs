@@ -15,7 +15,6 @@ use hyper::service::Service as _;
 use hyper::{Method, Request, Response, Uri};
 use hyper_util::service::TowerToHyperService;
 use ringback_exchange::{Exchange, Forwarded, Headers, Reply};
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::answer::{self, Captured, Responder};
@@ -30,6 +29,7 @@ use crate::message;
 use crate::refusal::Refusal;
 use crate::replies::OnItsWay;
 use crate::tape::Head;
+use crate::view::View;
 
 /// The routing as a function, because the service that warp makes of a filter has no public name.
 type Routing = Box<dyn Fn(Request<Full<Bytes>>) -> Routed + Send + Sync>;
@@ -42,11 +42,10 @@ pub(crate) struct Capture {
     pub(crate) budget: Arc<Budget>,
     keeper: Keeper,
     routing: Routing,
-    view: Option<mpsc::Sender<Exchange>>,
+    view: View,
     /// Whether requests that can be read in two ways are refused.
     strict: bool,
     connections: AtomicU64,
-    unseen: AtomicU64,
     refused: AtomicU64,
 }
 
@@ -57,14 +56,13 @@ impl Capture {
         budget: Arc<Budget>,
         keeper: Keeper,
         responder: Responder,
-        view: Option<mpsc::Sender<Exchange>>,
+        view: View,
         strict: bool,
     ) -> Self {
         let routing = TowerToHyperService::new(warp::service(answer::filter(Arc::new(responder))));
         let routing: Routing = Box::new(move |request| Box::pin(routing.call(request)));
-        let zero = || AtomicU64::new(0);
-        let (connections, unseen, refused) = (zero(), zero(), zero());
-        Self { limits, clock, budget, keeper, routing, view, strict, connections, unseen, refused }
+        let (connections, refused) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { limits, clock, budget, keeper, routing, view, strict, connections, refused }
     }
 
     /// Gives a connection its number.
@@ -119,7 +117,7 @@ impl Capture {
         if let Err(why) = self.keeper.complete(&exchange, self.limits.store).await {
             return Ok(self.refuse(&why, held, &line));
         }
-        self.show(exchange);
+        self.view.show(exchange);
         Ok(give(&reply, held, to_head, &line))
     }
 
@@ -147,7 +145,7 @@ impl Capture {
         if let Ok(number) = self.keeper.arrive(&arrival, self.limits.store).await {
             let exchange = Arc::new(exchange(number, arrival, reply));
             if self.keeper.complete(&exchange, self.limits.store).await.is_ok() {
-                return self.show(exchange);
+                return self.view.show(exchange);
             }
         }
         self.refused.fetch_add(1, Ordering::Relaxed);
@@ -183,18 +181,9 @@ impl Capture {
         give(&message::try_again(&format!("not acknowledged: {why}")), held, false, line)
     }
 
-    /// Shows an exchange to whoever looks on. Someone who looks too slowly misses it and is told how
-    /// many, because waiting for them would make capture as slow as they are.
-    fn show(&self, exchange: Arc<Exchange>) {
-        let Some(view) = &self.view else { return };
-        if view.try_send(Arc::unwrap_or_clone(exchange)).is_err() {
-            self.unseen.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
     /// Returns how many exchanges the live view has missed.
     pub(crate) fn unseen(&self) -> u64 {
-        self.unseen.load(Ordering::Relaxed)
+        self.view.missed()
     }
 
     /// Returns how many requests were answered 503 because they, or their replies, were not kept.
@@ -237,6 +226,9 @@ fn keep_only_length(reply: &mut Reply) {
 
 /// Hands a reply to the connection. Its bytes stay counted until the last of them is written.
 fn give(reply: &Reply, mut held: Held, to_head: bool, line: &Line) -> Response<Full<Bytes>> {
+    if reply.body.0.is_empty() {
+        return message::response(reply, Full::default(), to_head);
+    }
     let body = reply.body.0.clone();
     held.add(body.len());
     let body = Bytes::from_owner(Outgoing { body, _held: held, _on_its_way: line.set_out() });

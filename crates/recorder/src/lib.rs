@@ -69,6 +69,7 @@ mod stream;
 mod tape;
 mod tee;
 mod tls;
+mod view;
 
 pub use answer::Answer;
 pub use clock::Clock;

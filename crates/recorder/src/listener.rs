@@ -23,6 +23,7 @@ use crate::error::StartError;
 use crate::keep::{Keep, Keeper};
 use crate::limits::Limits;
 use crate::tls::Tls;
+use crate::view::View;
 
 /// What a store gets to close its file when draining has taken all the time there was. It has nothing
 /// to write then: whoever waited for it has been cut.
@@ -56,8 +57,8 @@ pub struct Config {
     pub limits: Limits,
     /// The wall clock.
     pub clock: Clock,
-    /// Where each exchange is shown when its reply is on its way. When the channel is full the view
-    /// misses it, and [`Drained::unseen`] counts it; the exchange is kept all the same.
+    /// Where each exchange is shown when its reply is on its way. When the channel is full, or 32 MiB of bodies wait in
+    /// it, the view misses it, and [`Drained::unseen`] counts it; the exchange is kept all the same.
     pub on_exchange: Option<mpsc::Sender<Exchange>>,
 }
 
@@ -106,7 +107,7 @@ impl Listener {
             budget,
             keep.into(),
             responder,
-            on_exchange,
+            View::new(on_exchange),
             strict,
         ));
         let (stop, stopped) = watch::channel(false);
