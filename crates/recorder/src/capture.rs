@@ -23,6 +23,7 @@ use crate::answer::{self, Captured, Responder};
 use crate::body::{self, Fault};
 use crate::budget::{Budget, Held};
 use crate::clock::Clock;
+use crate::fault::{self, Injected};
 use crate::keep::{Arrival, Keeper};
 use crate::limits::Limits;
 use crate::message;
@@ -37,10 +38,12 @@ pub(crate) struct Capture {
     clock: Clock,
     budget: Arc<Budget>,
     keeper: Keeper,
+    responder: Arc<Responder>,
     routing: Routing,
     view: Option<mpsc::Sender<Exchange>>,
     unseen: AtomicU64,
     refused: AtomicU64,
+    reset: AtomicU64,
 }
 
 impl Capture {
@@ -52,19 +55,30 @@ impl Capture {
         responder: Responder,
         view: Option<mpsc::Sender<Exchange>>,
     ) -> Self {
-        let routing = TowerToHyperService::new(warp::service(answer::filter(Arc::new(responder))));
+        let responder = Arc::new(responder);
+        let filter = answer::filter(Arc::clone(&responder));
+        let routing = TowerToHyperService::new(warp::service(filter));
         let routing: Routing = Box::new(move |request| Box::pin(routing.call(request)));
-        let (unseen, refused) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { limits, clock, budget, keeper, routing, view, unseen, refused }
+        let (unseen, refused, reset) = Default::default();
+        Self { limits, clock, budget, keeper, responder, routing, view, unseen, refused, reset }
     }
 
-    /// Answers a request. Sets `unread` when bytes of it may still be on their way.
+    /// Tells whether a connection that has come now is to be reset.
+    pub(crate) fn resets_on_accept(&self) -> bool {
+        let resets = self.responder.resets_on_accept();
+        if resets {
+            self.reset.fetch_add(1, Ordering::Relaxed);
+        }
+        resets
+    }
+
+    /// Answers a request, or fails with the fault that is to be played in place of a reply. Sets `unread` when bytes of it may still be on their way.
     pub(crate) async fn exchange(
         self: Arc<Self>,
         request: Request<Incoming>,
         peer: SocketAddr,
         unread: Arc<AtomicBool>,
-    ) -> Result<Response<Full<Bytes>>, Infallible> {
+    ) -> Result<Response<Full<Bytes>>, Injected> {
         let (head, incoming) = request.into_parts();
         let to_head = head.method == Method::HEAD;
         let mut held = self.budget.hold();
@@ -88,13 +102,16 @@ impl Capture {
             Ok(number) => number,
             Err(why) => return Ok(self.refuse(&why, held)),
         };
-        let (mut reply, forwarded) = match fault {
-            Some(fault) => (fault.reply(length), None),
+        let (reply, forwarded, to_play) = match fault {
+            Some(fault) => (fault.reply(length), None, None),
             None => self.route(Arc::clone(&arrival), &head.method).await,
         };
-        if to_head {
-            keep_only_length(&mut reply);
-        }
+        let injected = to_play.map(|fault| fault::note(fault, &reply));
+        let reply = match to_play {
+            Some(fault) => fault::spoil(fault, reply, to_head),
+            None if to_head => Some(only_length(reply)),
+            None => Some(reply),
+        };
         let Arrival { received_at, peer, version, request, fault, wire, signature } =
             Arc::unwrap_or_clone(arrival);
         let exchange = Arc::new(Exchange {
@@ -103,22 +120,34 @@ impl Capture {
             peer,
             version,
             request,
-            reply: Some(reply.clone()),
+            reply: reply.clone(),
             duration_ms: Some(begun.elapsed().as_secs_f64() * 1e3),
             forwarded,
             fault,
             wire,
             signature,
+            injected,
         });
         if let Err(why) = self.keeper.complete(&exchange, self.limits.store).await {
             return Ok(self.refuse(&why, held));
         }
         self.show(exchange);
-        Ok(give(&reply, held, to_head))
+        match (to_play, reply) {
+            (Some(fault), reply) => {
+                let body = reply.as_ref().map(|reply| reply.body.0.clone()).unwrap_or_default();
+                Err(Injected::new(fault, reply.as_ref(), hold(body, held)))
+            }
+            (None, Some(reply)) => Ok(give(&reply, held, to_head)),
+            (None, None) => Ok(self.refuse("there is no reply", held)),
+        }
     }
 
     /// Sends a request that is kept through the routing.
-    async fn route(&self, arrival: Arc<Arrival>, method: &Method) -> (Reply, Option<Forwarded>) {
+    async fn route(
+        &self,
+        arrival: Arc<Arrival>,
+        method: &Method,
+    ) -> (Reply, Option<Forwarded>, Option<fault::Fault>) {
         let mut request = Request::new(Full::<Bytes>::default());
         *request.method_mut() = method.clone();
         if let Ok(uri) = arrival.request.target.parse() {
@@ -128,13 +157,15 @@ impl Capture {
         let Ok(response) = (self.routing)(request).await;
         let (mut head, body) = response.into_parts();
         let forwarded = head.extensions.remove::<Forwarded>();
+        let fault = head.extensions.remove();
         match body.collect().await {
-            Ok(body) => (message::reply(&head, body.to_bytes()), forwarded),
+            Ok(body) => (message::reply(&head, body.to_bytes()), forwarded, fault),
             // Replies are made in memory, so this is a fault of ours: said, and not answered as if
             // all were well.
             Err(error) => {
                 let error = format!("the reply could not be made: {error}");
-                (message::problem(hyper::StatusCode::INTERNAL_SERVER_ERROR, &error), forwarded)
+                let reply = message::problem(hyper::StatusCode::INTERNAL_SERVER_ERROR, &error);
+                (reply, forwarded, None)
             }
         }
     }
@@ -163,6 +194,11 @@ impl Capture {
         self.refused.load(Ordering::Relaxed)
     }
 
+    /// Returns how many connections were reset as they were accepted.
+    pub(crate) fn reset(&self) -> u64 {
+        self.reset.load(Ordering::Relaxed)
+    }
+
     /// Gives up what keeps, when all connections are gone.
     pub(crate) fn into_keeper(self) -> Keeper {
         self.keeper
@@ -170,19 +206,23 @@ impl Capture {
 }
 
 /// Takes away the body that HEAD does not get, and leaves its length.
-fn keep_only_length(reply: &mut Reply) {
+fn only_length(mut reply: Reply) -> Reply {
     if !reply.body.0.is_empty() {
         reply.headers.push("content-length", reply.body.0.len().to_string());
         reply.body = "".into();
     }
+    reply
 }
 
 /// Hands a reply to the connection. Its bytes stay counted until the last of them is written.
-fn give(reply: &Reply, mut held: Held, to_head: bool) -> Response<Full<Bytes>> {
-    let body = reply.body.0.clone();
+fn give(reply: &Reply, held: Held, to_head: bool) -> Response<Full<Bytes>> {
+    message::response(reply, Full::new(hold(reply.body.0.clone(), held)), to_head)
+}
+
+/// Counts bytes until the last of them is written.
+fn hold(body: Bytes, mut held: Held) -> Bytes {
     held.add(body.len());
-    let body = Bytes::from_owner(Outgoing { body, _held: held });
-    message::response(reply, Full::new(body), to_head)
+    Bytes::from_owner(Outgoing { body, _held: held })
 }
 
 /// Bytes on their way out, and their place in the budget.

@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use tokio::time::{Sleep, timeout};
 
 use crate::capture::Capture;
+use crate::fault::Injected;
 use crate::limits::Limits;
 
 /// The smallest buffer that hyper takes without a panic.
@@ -35,6 +36,10 @@ pub(crate) async fn serve(
     mut stop: watch::Receiver<bool>,
 ) {
     let limits = capture.limits.clone();
+    if capture.resets_on_accept() {
+        let _ = stream.set_zero_linger();
+        return;
+    }
     let Some(stream) = first_byte(stream, limits.first_byte, &mut stop).await else { return };
     // Without it a small reply waits for the client's acknowledgement of the one before. Where the
     // system refuses, replies are late, not wrong.
@@ -64,7 +69,13 @@ pub(crate) async fn serve(
         }
     };
     let parts = connection.into_parts();
-    let stream = parts.io.into_inner().stream;
+    let mut stream = parts.io.into_inner().stream;
+    if let Some(injected) = ended.as_ref().err().and_then(Injected::find)
+        && injected.play(&mut stream, &limits, &mut stop).await
+    {
+        let _ = stream.set_zero_linger();
+        return;
+    }
     let may_come = ended.is_err() || unread.load(Ordering::Relaxed) || !parts.read_buf.is_empty();
     close(stream, if may_come { limits.linger } else { Duration::ZERO }).await;
 }

@@ -70,6 +70,8 @@ pub struct Drained {
     pub refused: u64,
     /// Exchanges that the live view has missed because it was full.
     pub unseen: u64,
+    /// Connections that were reset as they were accepted, because the script says so.
+    pub reset_on_accept: u64,
     /// Whether the store could not be closed in time: its disk does not answer. What was acknowledged
     /// is on it all the same.
     pub store_stuck: bool,
@@ -218,7 +220,8 @@ fn accept_waiting(socket: TcpListener, places: &Arc<Semaphore>) -> Vec<Accepted>
 /// Gives up the capture; the store may take what is `left` of the time to end in, and at least a second.
 async fn close(capture: Arc<Capture>, cut: usize, left: Duration) -> Drained {
     let (refused, unseen) = (capture.refused(), capture.unseen());
-    let mut drained = Drained { cut, refused, unseen, store_stuck: false };
+    let reset_on_accept = capture.reset();
+    let mut drained = Drained { cut, refused, unseen, reset_on_accept, store_stuck: false };
     // No connection is left that could hold the other end.
     if let Some(Keeper::Store(store)) = Arc::into_inner(capture).map(Capture::into_keeper) {
         drained.store_stuck = !store.finish(left.max(CLOSE_MIN)).await;

@@ -115,6 +115,7 @@ fn exchange(row: &Row<'_>) -> rusqlite::Result<Result<Exchange, String>> {
             fault,
             wire: None,
             signature: None,
+            injected: None,
             forwarded: forwarded_url.map(|url| Forwarded {
                 url,
                 duration_ms: forwarded_ms.unwrap_or_default(),

@@ -12,7 +12,7 @@ use crate::support::{
 };
 
 fn slow(delay: Duration) -> ScriptedReply {
-    ScriptedReply { delay: Some(delay), ..reply(200, "slow") }
+    ScriptedReply { delay: delay.into(), ..reply(200, "slow") }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 
 mod capture;
 mod drain;
+mod fault;
 mod forward;
 mod limits;
 mod script;

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ringback_exchange::{Exchange, Headers};
+use ringback_exchange::Exchange;
 use ringback_recorder::{
-    Answer, Clock, Config, Keep, Limits, Listener, Recording, Room, Route, Script, ScriptedReply,
+    Answer, Body, Clock, Condition, Config, Keep, Limits, Listener, Recording, Room, Route, Script,
+    ScriptedReply,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -88,19 +89,15 @@ pub(crate) fn status(reply: &str) -> u16 {
 }
 
 pub(crate) fn reply(status: u16, body: &str) -> ScriptedReply {
-    ScriptedReply {
-        status,
-        headers: Headers::default(),
-        body: body.into(),
-        delay: None,
-        times: None,
-    }
+    ScriptedReply { status, body: Body::Bytes(body.into()), ..ScriptedReply::default() }
 }
 
 pub(crate) fn route(method: &str, path: &str, replies: Vec<ScriptedReply>) -> Route {
-    Route { method: Some(method.to_owned()), path: path.parse().unwrap(), replies }
+    let method = (!method.is_empty()).then(|| method.to_owned());
+    let when = Condition { method, path: Some(path.parse().unwrap()), ..Condition::default() };
+    Route { when, replies: replies.into() }
 }
 
 pub(crate) fn script(routes: Vec<Route>) -> Answer {
-    Answer::Script(Script { routes })
+    Answer::Script(Script { routes, ..Script::default() })
 }
