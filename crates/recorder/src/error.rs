@@ -187,3 +187,15 @@ pub struct ParseTemplateError {
     /// What is wrong with it.
     pub why: String,
 }
+
+/// Why a file of routes cannot be played.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}{}: {why}", path.display(), place.map(|(line, column)| format!(":{line}:{column}")).unwrap_or_default())]
+pub struct RouteFileError {
+    /// The file.
+    pub path: PathBuf,
+    /// Line and column of what is wrong, from 1, where there is one.
+    pub place: Option<(u64, u64)>,
+    /// What is wrong.
+    pub why: String,
+}

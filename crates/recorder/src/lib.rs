@@ -56,6 +56,7 @@ mod message;
 mod pattern;
 mod recording;
 mod reply_line;
+mod route_file;
 mod script;
 mod stage;
 mod store;
@@ -65,7 +66,10 @@ pub use answer::Answer;
 pub use clock::Clock;
 pub use condition::{Condition, Expected};
 pub use delay::{Delay, ParseDelayError};
-pub use error::{ParsePatternError, ParseRepliesError, ParseTemplateError, StartError, StoreError};
+pub use error::{
+    ParsePatternError, ParseRepliesError, ParseTemplateError, RouteFileError, StartError,
+    StoreError,
+};
 pub use fault::Fault;
 pub use keep::Keep;
 pub use limits::Limits;

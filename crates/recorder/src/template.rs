@@ -67,6 +67,7 @@ impl Template {
         environment.add_filter("join", filters::join);
         environment.add_filter("int", filters::int);
         environment.add_test("defined", minijinja::tests::is_defined);
+        environment.add_test("none", minijinja::tests::is_none);
         environment.add_template_owned(NAME, text.to_owned()).map_err(|error| {
             let why = error.detail().map_or_else(|| error.to_string(), str::to_owned);
             ParseTemplateError { line: error.line().unwrap_or(1), why }
@@ -92,7 +93,7 @@ impl Template {
             path => map(path.collect()),
             query => map(query.to_vec()),
             headers => map(headers),
-            body => json.map_or(Value::UNDEFINED, |json| Value::from(Serde(json))),
+            body => json.map_or(Value::from(()), |json| Value::from(Serde(json))),
             text,
             number,
             event_id => event.map_or(Value::UNDEFINED, Value::from),
@@ -190,7 +191,7 @@ mod tests {
         let drawn = render("{{ random(1, 6) }} {{ random(6, 1) }} {{ hex() }}", "").unwrap();
         assert_eq!(render("{{ random(1, 6) }} {{ random(6, 1) }} {{ hex() }}", "").unwrap(), drawn);
         assert_eq!(
-            render("{% if body is defined %}json{% else %}none{% endif %}", "<x>").unwrap(),
+            render("{% if body is none %}none{% else %}json{% endif %}", "<x>").unwrap(),
             "none"
         );
         assert_eq!(render("{{ body.missing | default('d') }}", "{}").unwrap(), "d");
