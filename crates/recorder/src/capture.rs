@@ -27,6 +27,7 @@ use crate::fault::{self, Injected};
 use crate::keep::{Arrival, Keeper};
 use crate::limits::Limits;
 use crate::message;
+use crate::receipt::Receipt;
 
 /// The routing as a function, because the service that warp makes of a filter has no public name.
 type Routing = Box<dyn Fn(Request<Full<Bytes>>) -> Routed + Send + Sync>;
@@ -39,6 +40,7 @@ pub(crate) struct Capture {
     budget: Arc<Budget>,
     keeper: Keeper,
     responder: Arc<Responder>,
+    receipt: Option<Receipt>,
     routing: Routing,
     view: Option<mpsc::Sender<Exchange>>,
     unseen: AtomicU64,
@@ -53,6 +55,7 @@ impl Capture {
         budget: Arc<Budget>,
         keeper: Keeper,
         responder: Responder,
+        receipt: Option<Receipt>,
         view: Option<mpsc::Sender<Exchange>>,
     ) -> Self {
         let responder = Arc::new(responder);
@@ -60,7 +63,19 @@ impl Capture {
         let routing = TowerToHyperService::new(warp::service(filter));
         let routing: Routing = Box::new(move |request| Box::pin(routing.call(request)));
         let (unseen, refused, reset) = Default::default();
-        Self { limits, clock, budget, keeper, responder, routing, view, unseen, refused, reset }
+        Self {
+            limits,
+            clock,
+            budget,
+            keeper,
+            responder,
+            receipt,
+            routing,
+            view,
+            unseen,
+            refused,
+            reset,
+        }
     }
 
     /// Tells whether a connection that has come now is to be reset.
@@ -89,22 +104,29 @@ impl Capture {
             unread.store(true, Ordering::Relaxed);
         }
         let length = bytes.len();
+        let received_at = self.clock.now();
+        let request = message::request(&head, bytes);
+        // Half a body can have no valid signature, which says nothing about who sent it.
+        let receipt = self.receipt.as_ref().filter(|_| fault.is_none());
         let arrival = Arc::new(Arrival {
-            received_at: self.clock.now(),
+            received_at,
             peer: peer.to_string(),
             version: format!("{:?}", head.version),
-            request: message::request(&head, bytes),
             fault: fault.as_ref().map(|fault| fault.to_sentence(length)),
             wire: None,
-            signature: None,
+            signature: receipt.map(|receipt| receipt.judge(&request, received_at)),
+            request,
         });
         let number = match self.keeper.arrive(&arrival, self.limits.store).await {
             Ok(number) => number,
             Err(why) => return Ok(self.refuse(&why, held)),
         };
-        let (reply, forwarded, to_play) = match fault {
-            Some(fault) => (fault.reply(length), None, None),
-            None => self.route(Arc::clone(&arrival), &head.method).await,
+        let rejection = receipt.zip(arrival.signature.as_deref());
+        let rejection = rejection.and_then(|(receipt, verdict)| receipt.rejection(verdict));
+        let (reply, forwarded, to_play) = match (fault, rejection) {
+            (Some(fault), _) => (fault.reply(length), None, None),
+            (None, Some(reply)) => (reply, None, None),
+            (None, None) => self.route(Arc::clone(&arrival), &head.method).await,
         };
         let injected = to_play.map(|fault| fault::note(fault, &reply));
         let reply = match to_play {

@@ -23,6 +23,7 @@
 //! let listener = Listener::start(Config {
 //!     addr: SocketAddr::from(([127, 0, 0, 1], 0)),
 //!     answer: Answer::Ok,
+//!     receipt: None,
 //!     keep: Keep::Memory(recording.clone()),
 //!     keep_alive: false,
 //!     limits: Limits::STANDARD,
@@ -54,6 +55,7 @@ mod limits;
 mod listener;
 mod message;
 mod pattern;
+mod receipt;
 mod recording;
 mod reply_line;
 mod route_file;
@@ -75,6 +77,7 @@ pub use keep::Keep;
 pub use limits::Limits;
 pub use listener::{Config, Drained, Listener};
 pub use pattern::PathPattern;
+pub use receipt::Receipt;
 pub use recording::{Ended, Recording, Room, Waited};
 pub use script::{Body, Place, Replies, Route, Script, ScriptedReply, Turn};
 pub use store::{Exchanges, Store};

@@ -22,6 +22,7 @@ use crate::connection;
 use crate::error::StartError;
 use crate::keep::{Keep, Keeper};
 use crate::limits::{self, Limits};
+use crate::receipt::Receipt;
 
 /// What a store gets to close its file when draining has taken all the time there was. It has nothing
 /// to write then: whoever waited for it has been cut.
@@ -38,6 +39,8 @@ pub struct Config {
     pub addr: SocketAddr,
     /// What it answers.
     pub answer: Answer,
+    /// How it judges signatures, if it does.
+    pub receipt: Option<Receipt>,
     /// Where it keeps what it has seen.
     pub keep: Keep,
     /// Whether a connection takes a second request. Off for a listener that comes and goes: a client
@@ -85,13 +88,14 @@ impl Listener {
     /// When the address cannot be taken, when a route of the script cannot be played, and when the
     /// target cannot be forwarded to.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let Config { addr, answer, keep, keep_alive, limits, clock, on_exchange } = config;
+        let Config { addr, answer, receipt, keep, keep_alive, limits, clock, on_exchange } = config;
         let budget = Budget::new(limits.bytes_in_flight);
         let responder = Responder::new(answer, &limits, &budget)?;
         let socket = TcpListener::bind(addr).await.map_err(|source| refused(addr, source))?;
         let addr = socket.local_addr().map_err(|source| refused(addr, source))?;
         let capture =
-            Arc::new(Capture::new(limits, clock, budget, keep.into(), responder, on_exchange));
+            Capture::new(limits, clock, budget, keep.into(), responder, receipt, on_exchange);
+        let capture = Arc::new(capture);
         let (stop, stopped) = watch::channel(false);
         let accepting = tokio::spawn(run(socket, capture, keep_alive, stopped));
         Ok(Self { addr, stop, accepting })

@@ -128,6 +128,7 @@ async fn listen(
             routes: routes.map_err(Trouble::Scenario)?,
             ..Script::default()
         }),
+        receipt: None,
         keep: Keep::Memory(recording),
         // The next scenario listens anew; a kept connection to this listener would be dead then.
         keep_alive: false,

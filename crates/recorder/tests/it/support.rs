@@ -22,6 +22,7 @@ pub(crate) fn config() -> Config {
     Config {
         addr: SocketAddr::from(([127, 0, 0, 1], 0)),
         answer: Answer::Ok,
+        receipt: None,
         keep: Keep::Nothing,
         keep_alive: true,
         limits: Limits::STANDARD,
