@@ -13,6 +13,15 @@ pub(crate) fn wall() -> Clock {
     Clock::new(jiff::Timestamp::now)
 }
 
+/// Returns the time.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the command line reads the clock for everybody else"
+)]
+pub(crate) fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
 /// Returns the seconds since 1970.
 #[expect(
     clippy::disallowed_methods,

@@ -5,6 +5,7 @@
 
 mod accept;
 mod address;
+mod answers;
 mod check;
 mod clock;
 mod documents;
@@ -13,6 +14,7 @@ mod exit;
 mod export;
 mod generate;
 mod listen;
+mod log;
 mod output;
 mod sample;
 mod schema;
@@ -20,6 +22,7 @@ mod secret;
 mod send;
 mod signals;
 mod validate;
+mod view;
 
 use std::process::ExitCode;
 

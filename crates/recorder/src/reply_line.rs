@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! line    = ["reset-on-accept" ["x" N] ","] item {"," item} ["," "..."]
-//! item    = [chance] ["delay" delay] [fault] [status] [headers] [body] ["x" N]
+//! item    = [chance] ["delay" delay] [fault] [status] ["x" N] [headers] [body] ["x" N]
 //! chance  = NUMBER "%"
 //! delay   = "50ms" | "50ms..120ms" | "100ms~2s"           see Delay
 //! fault   = "timeout" | "reset" | "reset-after-head" | "empty" | "garbage"
@@ -45,7 +45,7 @@ pub(crate) fn parse(text: &str) -> Result<(Replies, u64), ParseRepliesError> {
     let mut reset_on_accept = 0;
     line.skip_space();
     if line.takes_word("reset-on-accept") {
-        reset_on_accept = u64::from(line.times()?);
+        reset_on_accept = u64::from(line.times()?.unwrap_or(1));
         if line.is_at_end() {
             return Ok((Replies::default(), reset_on_accept));
         }
@@ -112,9 +112,10 @@ impl<'a> Line<'a> {
                 false => self.unknown("a reply"),
             });
         }
+        let times = self.times()?;
         self.headers(&mut reply.headers)?;
         self.body(&mut reply)?;
-        reply.times = self.times()?;
+        reply.times = times.map_or_else(|| self.times().map(|times| times.unwrap_or(1)), Ok)?;
         Ok(reply)
     }
 
@@ -249,16 +250,16 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Takes `x2`; 1 without it.
-    fn times(&mut self) -> Result<u32, ParseRepliesError> {
+    /// Takes `x2`, if it is there.
+    fn times(&mut self) -> Result<Option<u32>, ParseRepliesError> {
         self.skip_space();
-        let Some(rest) = self.rest().strip_prefix('x') else { return Ok(1) };
+        let Some(rest) = self.rest().strip_prefix('x') else { return Ok(None) };
         let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
         match rest[..digits].parse() {
             Ok(times @ 1..) => {
                 self.advance(1 + digits);
                 self.skip_space();
-                Ok(times)
+                Ok(Some(times))
             }
             _ => Err(self.refuse("how often is written as `x2`, from 1", None)),
         }
@@ -363,6 +364,7 @@ mod tests {
     #[test]
     fn a_line_is_a_sequence() {
         assert_eq!(shown("503x2, timeout, 200"), "503 x2, timeout, 200");
+        assert_eq!(shown("503x2(a=b) \"c\", 200"), "503(a=\"b\") \"c\" x2, 200");
         assert_eq!(shown("  503  x2 ,timeout x3,200,..."), "503 x2, timeout x3, 200, ...");
         assert_eq!(
             shown("10% reset, 2.5% timeoutx2, delay 100ms~2s 200"),
@@ -398,6 +400,7 @@ mod tests {
             "column 7: `5` is no delay: write it as `250ms`, `2s`, `1s..3s` or `100ms~2s`",
         );
         check("99", "column 1: a status is between 200 and 599");
+        check("200x2 x3", "column 7: expected here: `,`, and not `x3`");
         check("200x0", "column 4: how often is written as `x2`, from 1");
         check(
             "200 timeout",
