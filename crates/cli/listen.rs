@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use ringback_exchange::{Exchange, Headers, json_line};
-use ringback_recorder::{Answer, Config, Keep, Limits, Listener, StartError, Store, StoreError};
-use ringback_sender::{CONNECT_TIMEOUT, GuardError, IN_FLIGHT_MAX, Options, Target, TargetError};
+use ringback_exchange::{Exchange, json_line};
+use ringback_recorder::{
+    Answer, Config, Keep, Limits, Listener, StartError, Store, StoreError, Upstream,
+};
+use ringback_sender::upstream_addresses;
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 use url::Url;
@@ -69,10 +71,7 @@ async fn listen(args: &ListenArgs) -> Result<Exit, CliError> {
     let log = args.log;
     let signals = Signals::new()?;
     let answer = match &args.answers.forward_to {
-        Some(url) => {
-            never_forward(url).await?;
-            Answer::Forward(url.clone())
-        }
+        Some(url) => Answer::Forward(upstream(url).await?),
         None => args.answers.script()?,
     };
     let receipt = args.answers.receipt()?;
@@ -190,22 +189,13 @@ fn print(exchange: Exchange, shown: Shown) -> std::io::Result<()> {
     }
 }
 
-/// Refuses to forward to what the sender never sends to either: a proxy before a cloud's metadata
-/// service would hand its secrets to whoever can reach this address. Other hosts are the operator's choice.
-async fn never_forward(url: &Url) -> Result<(), CliError> {
-    let options = Options {
-        timeout: CONNECT_TIMEOUT,
-        connect_timeout: CONNECT_TIMEOUT,
-        in_flight_max: IN_FLIGHT_MAX,
-        headers: Headers::default(),
-        allow_hosts: Vec::new(),
-    };
-    match Target::new(url.as_str(), &options).await {
-        Err(TargetError::Guard(error @ GuardError::Never { .. })) => {
-            Err(CliError::environment("cannot forward").because(error))
-        }
-        _ => Ok(()),
-    }
+/// Finds where requests are forwarded to, and refuses what the sender never sends to either: a proxy before
+/// a cloud's metadata service would hand its secrets to whoever can reach this address.
+async fn upstream(url: &Url) -> Result<Upstream, CliError> {
+    let addresses = upstream_addresses(url).await;
+    let addresses =
+        addresses.map_err(|error| CliError::environment("cannot forward").because(error))?;
+    Ok(Upstream { url: url.clone(), addresses })
 }
 
 /// Says why a file cannot be a store.

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use hyper::body::Bytes;
 use ringback_exchange::{Forwarded, Headers, Reply};
-use url::Url;
 use warp::Filter as _;
 use warp::Reply as _;
 use warp::filters::BoxedFilter;
@@ -16,7 +15,7 @@ use warp::reply::Response;
 use crate::budget::Budget;
 use crate::error::StartError;
 use crate::fault::Fault;
-use crate::forward::Relay;
+use crate::forward::{Relay, Upstream};
 use crate::keep::Arrival;
 use crate::limits::Limits;
 use crate::message;
@@ -30,9 +29,8 @@ pub enum Answer {
     Ok,
     /// As the script says.
     Script(Script),
-    /// Whatever the server at this address answers. The request's path and query are appended to those
-    /// of the address; nothing that a client sends can choose another target.
-    Forward(Url),
+    /// Whatever this server answers. Nothing that a client sends can choose another one.
+    Forward(Upstream),
 }
 
 /// An [`Answer`] at work.
@@ -53,8 +51,8 @@ impl Responder {
         Ok(match answer {
             Answer::Ok => Self::Ok,
             Answer::Script(script) => Self::Script(Stage::new(script)?),
-            Answer::Forward(url) => {
-                Self::Forward(Box::new(Relay::new(&url, limits, Arc::clone(budget))?))
+            Answer::Forward(upstream) => {
+                Self::Forward(Box::new(Relay::new(&upstream, limits, Arc::clone(budget))?))
             }
         })
     }

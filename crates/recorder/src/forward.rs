@@ -1,12 +1,17 @@
 //! Forwards a request to the one target that the operator has chosen.
 //!
 //! A kept request comes in; the far side's reply goes out, or one of ours that says why there is none:
-//! 502, 504, 508. The body is framed anew and the header lines that belong to one connection stay on
-//! it; all else is passed on as it came. It follows no redirect, asks no proxy, and tries once.
+//! 501, 502, 504, 508. The body is framed anew and the header lines that belong to one connection stay on
+//! it; all else is passed on as it came. It looks no name up, follows no redirect, asks no proxy, switches
+//! to no other protocol, and tries once.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::fmt::Write as _;
+use std::future::{Ready, ready};
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,10 +22,12 @@ use hyper::{Method, Request as HttpRequest, StatusCode, Uri};
 use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::TokioExecutor;
-use ringback_exchange::{Forwarded, Headers, Reply, Request};
+use ringback_exchange::{Content, Forwarded, Headers, Reply, Request};
 use rustls::ClientConfig;
 use tokio::time::Instant;
+use tower_service::Service;
 use url::Url;
 
 use crate::body;
@@ -29,13 +36,44 @@ use crate::error::StartError;
 use crate::limits::Limits;
 use crate::message;
 
+/// The one server that requests are forwarded to.
+///
+/// Its name is not looked up here: whoever runs the listener does that once, judges what is found, and
+/// every connection goes to these addresses. A name that leads elsewhere tomorrow changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upstream {
+    /// Its address: the path and query of each request are appended to those of the URL, and the host is
+    /// what the far side is told that it is called, also in TLS.
+    pub url: Url,
+    /// Where it is; the first that takes a connection gets it.
+    pub addresses: Vec<SocketAddr>,
+}
+
+impl Upstream {
+    /// Refuses an upstream that is the listener itself.
+    pub(crate) fn is_elsewhere(&self, listener: SocketAddr) -> Result<(), StartError> {
+        let is_here = |address: &SocketAddr| {
+            let ip = address.ip().to_canonical();
+            let is_ours = ip == listener.ip().to_canonical()
+                || listener.ip().is_unspecified() && ip.is_loopback();
+            address.port() == listener.port() && is_ours
+        };
+        match self.addresses.iter().any(is_here) {
+            true => Err(refuse(&self.url, "the listener itself is there")),
+            false => Ok(()),
+        }
+    }
+}
+
 /// Marks what we have forwarded. A request that carries it already has come round in a circle.
 const HOP: HeaderName = HeaderName::from_static("ringback-hop");
 
 /// Header lines that belong to one connection (RFC 9110 section 7.6.1), besides those that `Connection`
 /// names.
-const HOP_BY_HOP: [&str; 9] = [
+const HOP_BY_HOP: [&str; 10] = [
     "connection",
+    // What it asks for has been given: we have taken the body, and send it at once.
+    "expect",
     "keep-alive",
     "proxy-authenticate",
     "proxy-authorization",
@@ -49,11 +87,29 @@ const HOP_BY_HOP: [&str; 9] = [
 /// Forwards to one target.
 #[derive(Debug)]
 pub(crate) struct Relay {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector<Pinned>>, Full<Bytes>>,
     target: Target,
     within: Duration,
     body_bytes: usize,
     budget: Arc<Budget>,
+}
+
+/// Answers each question for the addresses of a name with those that were judged.
+#[derive(Debug, Clone)]
+struct Pinned(Arc<[SocketAddr]>);
+
+impl Service<Name> for Pinned {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Name) -> Self::Future {
+        ready(Ok(self.0.to_vec().into_iter()))
+    }
 }
 
 /// Where requests go: the parts of its address.
@@ -72,10 +128,18 @@ struct Failure {
 }
 
 impl Relay {
-    pub(crate) fn new(url: &Url, limits: &Limits, budget: Arc<Budget>) -> Result<Self, StartError> {
+    pub(crate) fn new(
+        upstream: &Upstream,
+        limits: &Limits,
+        budget: Arc<Budget>,
+    ) -> Result<Self, StartError> {
+        let Upstream { url, addresses } = upstream;
         let target = Target::new(url)?;
+        if addresses.is_empty() {
+            return Err(refuse(url, "its host has no address"));
+        }
         let tls = tls(&target.scheme).map_err(|error| refuse(url, &error.to_string()))?;
-        let mut http = HttpConnector::new();
+        let mut http = HttpConnector::new_with_resolver(Pinned(addresses.as_slice().into()));
         http.enforce_http(false);
         http.set_nodelay(true);
         let connector = HttpsConnectorBuilder::new()
@@ -104,6 +168,11 @@ impl Relay {
             let why = format!("a request for `{}` cannot be forwarded", request.target);
             return (message::problem(StatusCode::NOT_IMPLEMENTED, &why), None);
         };
+        if let Some(coding) = odd_coding(&request.headers) {
+            let why =
+                format!("the transfer coding `{coding}` cannot be undone, and so not be passed on");
+            return (message::problem(StatusCode::NOT_IMPLEMENTED, &why), None);
+        }
         let url = uri.to_string();
         let begun = Instant::now();
         let outcome = match tokio::time::timeout(self.within, self.exchange(request, uri)).await {
@@ -130,14 +199,26 @@ impl Relay {
             Failure { status: StatusCode::BAD_GATEWAY, why: format!("{what}: {}", root(&error)) }
         })?;
         let (head, incoming) = response.into_parts();
+        let unusable = |why: String| Failure { status: StatusCode::BAD_GATEWAY, why };
+        // Passed on, it would leave our client speaking a protocol to somebody who reads HTTP.
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(unusable(
+                "it switches to another protocol, which nobody asked for".to_owned(),
+            ));
+        }
         // The listener's own layer counts the bytes again when they are answered.
         let mut held = self.budget.hold();
         let (bytes, fault) = body::collect(incoming, self.body_bytes, self.within, &mut held).await;
         if let Some(fault) = fault {
             let why = format!("its reply cannot be used: {}", fault.to_sentence(bytes.len()));
-            return Err(Failure { status: StatusCode::BAD_GATEWAY, why });
+            return Err(unusable(why));
         }
         let mut reply = message::reply(&head, bytes);
+        if let Some(coding) = odd_coding(&reply.headers) {
+            let why =
+                format!("its reply has the transfer coding `{coding}`, which cannot be undone");
+            return Err(unusable(why));
+        }
         drop_hop_by_hop(&mut reply.headers);
         Ok(reply)
     }
@@ -232,6 +313,20 @@ fn tls(scheme: &Scheme) -> Result<ClientConfig, Box<dyn Error>> {
         builder.with_root_certificates(rustls::RootCertStore::empty())
     };
     Ok(builder.with_no_client_auth())
+}
+
+/// Returns the transfer coding when it is another than `chunked`, the only one that has been undone when a
+/// body is here (RFC 9112 section 6.1).
+fn odd_coding(headers: &Headers) -> Option<String> {
+    let codings: Vec<_> = headers.get_all("transfer-encoding").map(Content::to_text).collect();
+    let coding = codings.join(", ");
+    let is_plain = coding.split(',').all(|coding| {
+        let coding = coding.trim();
+        coding.is_empty()
+            || coding.eq_ignore_ascii_case("chunked")
+            || coding.eq_ignore_ascii_case("identity")
+    });
+    (!is_plain).then_some(coding)
 }
 
 fn drop_hop_by_hop(headers: &mut Headers) {

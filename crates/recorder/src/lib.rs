@@ -73,6 +73,7 @@ pub use error::{
     StoreError,
 };
 pub use fault::Fault;
+pub use forward::Upstream;
 pub use keep::Keep;
 pub use limits::Limits;
 pub use listener::{Config, Drained, Listener};

@@ -90,9 +90,16 @@ impl Listener {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let Config { addr, answer, receipt, keep, keep_alive, limits, clock, on_exchange } = config;
         let budget = Budget::new(limits.bytes_in_flight);
+        let upstream = match &answer {
+            Answer::Forward(upstream) => Some(upstream.clone()),
+            Answer::Ok | Answer::Script(_) => None,
+        };
         let responder = Responder::new(answer, &limits, &budget)?;
         let socket = TcpListener::bind(addr).await.map_err(|source| refused(addr, source))?;
         let addr = socket.local_addr().map_err(|source| refused(addr, source))?;
+        if let Some(upstream) = upstream {
+            upstream.is_elsewhere(addr)?;
+        }
         let capture =
             Capture::new(limits, clock, budget, keep.into(), responder, receipt, on_exchange);
         let capture = Arc::new(capture);

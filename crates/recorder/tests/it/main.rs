@@ -7,6 +7,7 @@ mod drain;
 mod fault;
 mod forward;
 mod limits;
+mod peers;
 mod receipt;
 mod route_file;
 mod script;

@@ -7,11 +7,12 @@ use jiff::Timestamp;
 use ringback_exchange::Exchange;
 use ringback_recorder::{
     Answer, Body, Clock, Condition, Config, Keep, Limits, Listener, Recording, Room, Route, Script,
-    ScriptedReply,
+    ScriptedReply, Upstream,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use url::Url;
 
 /// Longer than anything here takes when it works.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -101,4 +102,11 @@ pub(crate) fn route(method: &str, path: &str, replies: Vec<ScriptedReply>) -> Ro
 
 pub(crate) fn script(routes: Vec<Route>) -> Answer {
     Answer::Script(Script { routes, ..Script::default() })
+}
+
+/// Forwards to a server on this machine.
+pub(crate) fn forward(url: &str) -> Answer {
+    let url: Url = url.parse().unwrap();
+    let addresses = url.socket_addrs(|| None).unwrap();
+    Answer::Forward(Upstream { url, addresses })
 }
