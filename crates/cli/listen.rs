@@ -210,7 +210,11 @@ pub(crate) fn unusable(error: StoreError) -> CliError {
 
 fn not_started(error: StartError) -> CliError {
     let hint = error.hint();
-    let failed = CliError::environment("cannot listen").because(error);
+    let failed = match error {
+        StartError::Route { .. } => CliError::usage("cannot listen"),
+        _ => CliError::environment("cannot listen"),
+    };
+    let failed = failed.because(error);
     match hint {
         Some(hint) => failed.hint(hint),
         None => failed,
