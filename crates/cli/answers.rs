@@ -30,7 +30,7 @@ pub(crate) struct AnswerArgs {
     #[arg(long, value_name = "FILE")]
     routes: Option<PathBuf>,
     /// Decides what replies leave to chance: the same seed, the same replies
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with = "forward_to")]
     seed: Option<u64>,
     /// Verify the signature of each request by this scheme, and keep the verdict with it
     #[arg(long, value_name = "SCHEME", requires = "secret")]
@@ -59,6 +59,10 @@ impl AnswerArgs {
         let mut script = match &self.routes {
             Some(path) => Script::read(path)
                 .map_err(|error| CliError::usage("cannot play the routes").because(error))?,
+            None if self.reply.is_none() && self.seed.is_some() => {
+                return Err(CliError::usage("`--seed` decides nothing here")
+                    .hint("it is for `--reply` and `--routes`"));
+            }
             None if self.reply.is_none() => return Ok(Answer::Ok),
             None => Script::default(),
         };

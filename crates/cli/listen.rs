@@ -43,8 +43,6 @@ pub(crate) struct ListenArgs {
     /// Store exchanges in this SQLite file; a 2xx is answered only when the request is on disk
     #[arg(long, value_name = "FILE")]
     store: Option<PathBuf>,
-    #[command(flatten)]
-    answers: AnswerArgs,
     /// Write the bound URL into this file once requests are taken
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
@@ -57,6 +55,8 @@ pub(crate) struct ListenArgs {
     /// The form of what is said on standard error
     #[arg(long, value_name = "FORM", default_value = "text")]
     log: Log,
+    #[command(flatten)]
+    answers: AnswerArgs,
 }
 
 /// Runs the command.

@@ -4,12 +4,12 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use ringback_exchange::{Content, Reply};
-use ringback_recorder::{Answer, Config, Listener, Recording};
+use ringback_recorder::{Answer, Config, Keep, Listener, Recording, Store};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use crate::support::{SHORT, SOON, config, connect, exchanges, read_head, record};
+use crate::support::{SHORT, SOON, config, connect, exchanges, read_head, record, start};
 
 const REQUEST: &[u8] = b"POST /x HTTP/1.1\r\ncontent-length: 2\r\n\r\nhi";
 
@@ -163,4 +163,26 @@ async fn head_and_bodyless_replies_are_spoiled_too() {
     stream.write_all(b"HEAD / HTTP/1.0\r\n\r\n").await.unwrap();
     let (seen, _) = read(&mut stream).await;
     assert_eq!(seen, "HTTP/1.1 200 OK\r\ncontent-length: 9\r\nconnection: close\r\n\r\n");
+}
+
+#[tokio::test]
+async fn a_store_keeps_what_was_played() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let keep = Keep::Store(Store::open(&path).unwrap());
+    let answer = Answer::Script("reset, truncate(2) 200 \"body\", 200".parse().unwrap());
+    let listener = start(Config { answer, keep, ..config() }).await;
+    for _ in 0..3 {
+        let mut stream = connect(&listener).await;
+        stream.write_all(REQUEST).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let _ = read(&mut stream).await;
+    }
+    let _ = listener.finish().await;
+    let kept: Vec<_> = Store::read(&path).unwrap().map(Result::unwrap).collect();
+    let injected: Vec<_> = kept.iter().map(|it| it.injected.as_deref()).collect();
+    assert_eq!(injected, [Some("reset"), Some("truncate(2) of 4 bytes"), None]);
+    assert_eq!(kept[0].reply, None);
+    assert!(kept[0].duration_ms.is_some());
+    assert_eq!(kept[1].reply.as_ref().unwrap().body, Content::from("bo"));
 }

@@ -314,3 +314,19 @@ async fn a_listener_does_not_forward_to_itself() {
     assert!(matches!(error, StartError::Target { .. }), "{error}");
     assert!(error.to_string().ends_with("the listener itself is there"), "{error}");
 }
+
+#[tokio::test]
+async fn an_old_client_gets_a_length_and_no_chunks() {
+    let says = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+    let (url, far) = far_side(says).await;
+    let (listener, _) = forward_to(&url).await;
+    let answer = say(&listener, "POST / HTTP/1.0\r\ncontent-length: 2\r\n\r\nhi").await;
+    assert_eq!(answer, "HTTP/1.0 200 OK\r\ncontent-length: 3\r\n\r\nabc");
+    assert!(far.await.unwrap().contains("HTTP/1.1\r\n"));
+
+    let (url, far) = far_side(b"HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n").await;
+    let (listener, _) = forward_to(&url).await;
+    let answer = say(&listener, "DELETE /a HTTP/1.1\r\n\r\n").await;
+    assert_eq!(answer, "HTTP/1.1 204 No Content\r\n\r\n");
+    far.await.unwrap();
+}

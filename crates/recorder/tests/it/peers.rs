@@ -152,7 +152,8 @@ async fn chain(peer: fn(&Path, SocketAddr) -> Peer, is_before: bool) {
             let request = exchange.request;
             let n: usize = request.headers.get("x-n").unwrap().parse().unwrap();
             seen[n] += 1;
-            let body: Vec<u8> = (0..n * 977 % 70_000).map(|at| ((n + at) % 256) as u8).collect();
+            let body: Vec<u8> =
+                (0..n * 977 % 70_000).map(|at| u8::try_from((n + at) % 256).unwrap()).collect();
             assert_eq!(request.body, Content::from(body), "{n}");
             assert_eq!(request.target, format!("/n/{n}?q=%20{n}"));
             assert_eq!(request.headers.get("x-two"), Some("a, b"));
