@@ -11,6 +11,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use ringback_exchange::{Content, Reply, Request};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use crate::chance::Chance;
 use crate::condition::{Asked, Condition};
@@ -27,6 +28,12 @@ const EVENTS: usize = 100_000;
 
 /// How many routes a 404 names.
 const ROUTES_NAMED: usize = 20;
+
+/// The longest path that is compared with those of routes to find the ones that come near.
+const NEAR_BYTES_MAX: usize = 200;
+
+/// The largest body that is taken apart as JSON: as values it needs many times its bytes.
+const JSON_BYTES_MAX: usize = 1 << 20;
 
 /// A script that is ready, and what it remembers.
 #[derive(Debug)]
@@ -47,10 +54,13 @@ struct Memory {
 
 #[derive(Debug, Default)]
 struct Attempts {
-    counts: HashMap<String, u64>,
+    counts: HashMap<EventKey, u64>,
     /// From the oldest to the newest.
-    order: VecDeque<String>,
+    order: VecDeque<EventKey>,
 }
+
+/// What stands for an event's id, however long that is: its SHA-256.
+type EventKey = [u8; 32];
 
 /// What is to be done with a request.
 #[derive(Debug, Clone)]
@@ -91,8 +101,9 @@ impl Stage {
     /// Decides what a request gets.
     pub(crate) fn play(&self, arrival: &Arrival) -> Part {
         let request = &arrival.request;
-        let json: Option<Value> =
-            self.needs_json.then(|| serde_json::from_slice(&request.body.0).ok()).flatten();
+        let body = Some(&request.body.0);
+        let body = body.filter(|body| self.needs_json && body.len() <= JSON_BYTES_MAX);
+        let json: Option<Value> = body.and_then(|body| serde_json::from_slice(body).ok());
         let query = query(request);
         let asked = Asked { request, json: json.as_ref(), query: &query };
         let fits = |when: &Condition| when.difference(&asked).is_none();
@@ -171,6 +182,9 @@ impl Stage {
             let Some(why) = route.when.difference(asked) else { continue };
             let likeness = match &route.when.path {
                 Some(path) if !path.matches(request.path()) => {
+                    if request.path().len() > NEAR_BYTES_MAX {
+                        continue;
+                    }
                     strsim::jaro_winkler(&path.to_string(), request.path())
                 }
                 _ => 2.0,
@@ -228,7 +242,8 @@ impl Memory {
 
 impl Attempts {
     fn count(&mut self, event: &str) -> u64 {
-        if let Some(count) = self.counts.get_mut(event) {
+        let event: EventKey = Sha256::digest(event).into();
+        if let Some(count) = self.counts.get_mut(&event) {
             *count += 1;
             return *count;
         }
@@ -237,8 +252,8 @@ impl Attempts {
         {
             self.counts.remove(&oldest);
         }
-        self.counts.insert(event.to_owned(), 0);
-        self.order.push_back(event.to_owned());
+        self.counts.insert(event, 0);
+        self.order.push_back(event);
         0
     }
 }

@@ -211,3 +211,13 @@ fn a_body_is_read_from_the_folder_and_from_nowhere_else() {
     let body = &script.unwrap().list[0].body;
     assert_eq!(*body, ringback_recorder::Body::Bytes(Content::from(b"\0\xFFnote".to_vec())));
 }
+
+#[tokio::test]
+async fn a_large_body_is_not_taken_apart() {
+    let (listener, recording) =
+        playing("routes: [{ body: { $.a: 1 }, reply: 201 }, { reply: 202 }]").await;
+    assert_eq!(status(&post(&listener, "/", "", "{\"a\": 1}").await), 201);
+    let large = format!("{{\"a\": 1{}}}", " ".repeat(1 << 20));
+    assert_eq!(status(&post(&listener, "/", "", &large).await), 202);
+    assert_eq!(recording.exchanges()[1].request.body.0.len(), large.len(), "kept all the same");
+}
