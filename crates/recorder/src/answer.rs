@@ -15,12 +15,13 @@ use warp::reply::Response;
 use crate::budget::Budget;
 use crate::error::StartError;
 use crate::fault::Fault;
-use crate::forward::{Relay, Upstream};
+use crate::forward::Relay;
 use crate::keep::Arrival;
 use crate::limits::Limits;
 use crate::message;
 use crate::script::Script;
 use crate::stage::{Part, Stage};
+use crate::upstream::Upstream;
 
 /// What a listener answers.
 #[derive(Debug, Clone)]

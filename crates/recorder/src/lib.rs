@@ -63,6 +63,7 @@ mod script;
 mod stage;
 mod store;
 mod template;
+mod upstream;
 
 pub use answer::Answer;
 pub use clock::Clock;
@@ -73,7 +74,6 @@ pub use error::{
     StoreError,
 };
 pub use fault::Fault;
-pub use forward::Upstream;
 pub use keep::Keep;
 pub use limits::Limits;
 pub use listener::{Config, Drained, Listener};
@@ -83,3 +83,4 @@ pub use recording::{Ended, Recording, Room, Waited};
 pub use script::{Body, Place, Replies, Route, Script, ScriptedReply, Turn};
 pub use store::{Exchanges, Store};
 pub use template::Template;
+pub use upstream::Upstream;

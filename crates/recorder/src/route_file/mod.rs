@@ -4,15 +4,13 @@
 //! twice and values of the wrong kind are errors. Bodies in files of their own are read at once, from the
 //! folder of the file and below it: no absolute path, no `..`, no symbolic link leads out of it.
 
+mod fields;
+
 use std::fmt;
 use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
-use std::str::FromStr;
 
 use ringback_exchange::{Content, Headers};
-use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json_path::JsonPath;
 use serde_saphyr::options::MergeKeyPolicy;
@@ -21,10 +19,9 @@ use serde_saphyr::{Location, Spanned};
 use crate::condition::{Condition, Expected};
 use crate::delay::Delay;
 use crate::error::RouteFileError;
-use crate::pattern::PathPattern;
-use crate::reply_line;
 use crate::script::{Body, Place, Replies, Route, Script, ScriptedReply, Turn};
 use crate::template::Template;
+use fields::{ByField, Entry, FileFields, OneReply, Pairs, PlaceFields, ReplyFields, RouteFields};
 
 /// The largest file of routes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -67,182 +64,6 @@ impl Problem {
     fn at(location: Location, why: impl fmt::Display) -> Self {
         let place = (location.line() > 0).then(|| (location.line(), location.column()));
         Self { place, why: why.to_string() }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FileFields {
-    seed: Option<u64>,
-    reset_on_accept: Option<u64>,
-    event_id: Option<Vec<PlaceFields>>,
-    #[serde(default)]
-    routes: Vec<Spanned<RouteFields>>,
-    otherwise: Option<Spanned<ReplyFields>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
-enum PlaceFields {
-    Header(String),
-    Body(Parsed<JsonPath>),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RouteFields {
-    method: Option<String>,
-    path: Option<Parsed<PathPattern>>,
-    #[serde(default)]
-    headers: Pairs,
-    #[serde(default)]
-    query: Pairs,
-    #[serde(default)]
-    body: Pairs,
-    #[serde(default)]
-    by: ByField,
-    #[serde(default)]
-    cycle: bool,
-    reply: Spanned<ReplyFields>,
-}
-
-#[derive(Deserialize, Clone, Copy, Default)]
-#[serde(rename_all = "lowercase")]
-enum ByField {
-    #[default]
-    Arrival,
-    Attempt,
-    Event,
-}
-
-/// One reply, several, or a line of them.
-#[derive(Default)]
-struct ReplyFields {
-    list: Vec<Entry>,
-    cycle: bool,
-}
-
-enum Entry {
-    Ready(ScriptedReply),
-    Fields(Box<OneReply>),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OneReply {
-    #[serde(default = "ok")]
-    status: u16,
-    #[serde(default)]
-    headers: Pairs,
-    json: Option<Value>,
-    text: Option<String>,
-    template: Option<Spanned<String>>,
-    file: Option<Spanned<String>>,
-    delay: Option<Parsed<Delay>>,
-    times: Option<u32>,
-    chance: Option<Parsed<Percent>>,
-    fault: Option<Parsed<FaultText>>,
-}
-
-const fn ok() -> u16 {
-    200
-}
-
-/// A text that means something else.
-struct Parsed<T>(T);
-
-impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Parsed<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map(Self).map_err(D::Error::custom)
-    }
-}
-
-struct Percent(f64);
-
-impl FromStr for Percent {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let number = text.strip_suffix('%').and_then(|text| text.trim().parse::<f64>().ok());
-        number
-            .map(|percent| Self(percent / 100.0))
-            .ok_or_else(|| format!("`{text}` is no chance: write it as `5%`"))
-    }
-}
-
-struct FaultText(crate::fault::Fault);
-
-impl FromStr for FaultText {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        reply_line::parse_fault(text).map(Self).map_err(|error| error.what)
-    }
-}
-
-/// The entries of a map, in order.
-#[derive(Default)]
-struct Pairs(Vec<(String, Spanned<Value>)>);
-
-impl<'de> Deserialize<'de> for Pairs {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries;
-        impl<'de> Visitor<'de> for Entries {
-            type Value = Pairs;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a map")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
-                let mut pairs = Vec::new();
-                while let Some(pair) = map.next_entry()? {
-                    pairs.push(pair);
-                }
-                Ok(Pairs(pairs))
-            }
-        }
-        deserializer.deserialize_map(Entries)
-    }
-}
-
-impl<'de> Deserialize<'de> for ReplyFields {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OneOrMore;
-        impl<'de> Visitor<'de> for OneOrMore {
-            type Value = ReplyFields;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a reply, a list of replies, or replies in one line")
-            }
-            fn visit_i64<E: serde::de::Error>(self, status: i64) -> Result<ReplyFields, E> {
-                self.visit_str(&status.to_string())
-            }
-            fn visit_u64<E: serde::de::Error>(self, status: u64) -> Result<ReplyFields, E> {
-                self.visit_str(&status.to_string())
-            }
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<ReplyFields, E> {
-                let Replies { list, cycle, .. } = text.parse().map_err(E::custom)?;
-                Ok(ReplyFields { list: list.into_iter().map(Entry::Ready).collect(), cycle })
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ReplyFields, A::Error> {
-                let one = OneReply::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(ReplyFields { list: vec![Entry::Fields(Box::new(one))], cycle: false })
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<ReplyFields, A::Error> {
-                let mut all = ReplyFields::default();
-                while let Some(ReplyFields { list, cycle }) = items.next_element()? {
-                    if cycle || all.cycle {
-                        return Err(A::Error::custom(
-                            "in a list, write `cycle: true` beside `reply`",
-                        ));
-                    }
-                    all.list.extend(list);
-                }
-                Ok(all)
-            }
-        }
-        deserializer.deserialize_any(OneOrMore)
     }
 }
 
