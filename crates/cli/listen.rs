@@ -1,4 +1,4 @@
-//! `ringback listen`: captures every request, answers 200 or forwards.
+//! `ringback listen`: captures every request, answers 200, or as it is told, or forwards.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -6,19 +6,22 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use ringback_exchange::{Exchange, Headers, json_line, printable};
-use ringback_recorder::{Answer, Config, Keep, Listener, StartError, Store, StoreError};
-use ringback_report::terminal::{count, duration};
-use ringback_sender::{CONNECT_TIMEOUT, GuardError, IN_FLIGHT_MAX, Options, Target, TargetError};
+use ringback_exchange::{Exchange, json_line};
+use ringback_recorder::{Answer, Config, Keep, Listener, StartError, Store, StoreError, Upstream};
+use ringback_sender::upstream_addresses;
+use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 use url::Url;
 
-use crate::address::{parse_listen, parse_url, remove_ready_file, write_ready_file};
+use crate::address::{parse_listen, remove_ready_file, write_ready_file};
+use crate::answers::AnswerArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::limits::LimitArgs;
+use crate::log::Log;
 use crate::signals::{Signals, block_on};
 use crate::tls::TlsArgs;
+use crate::view::{self, Tally};
 use crate::{clock, output};
 
 /// How many exchanges wait to be printed before the view misses some; none is ever lost to the store.
@@ -29,8 +32,8 @@ const PRINTING: Duration = Duration::from_millis(500);
 
 /// Capture every request, whatever its method, path and body
 ///
-/// Answers 200 once the request is stored, or forwards it and answers what the receiver answers. Ends
-/// with 0 on SIGINT or SIGTERM, after what is under way has ended, within 10 seconds.
+/// Answers 200 once the request is stored, or as `--reply` and `--routes` say, or forwards it and answers
+/// what the receiver answers. Ends with 0 on SIGINT or SIGTERM, after what is under way has ended, within 10 seconds.
 #[derive(Debug, Args)]
 #[command(visible_aliases = ["record", "serve"])]
 pub(crate) struct ListenArgs {
@@ -40,15 +43,20 @@ pub(crate) struct ListenArgs {
     /// Store exchanges in this SQLite file; a 2xx is answered only when the request is on disk
     #[arg(long, value_name = "FILE")]
     store: Option<PathBuf>,
-    /// Forward each request to this receiver and give its answer: a URL, `3000`, `localhost:3000/hooks`
-    #[arg(short, long, value_name = "URL", value_parser = parse_url)]
-    forward_to: Option<Url>,
     /// Write the bound URL into this file once requests are taken
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
     /// Print each exchange as one line of JSON; values of secret headers are replaced
     #[arg(long)]
     json: bool,
+    /// Print no exchanges, only that it listens and what they came to
+    #[arg(long, conflicts_with = "json")]
+    quiet: bool,
+    /// The form of what is said on standard error
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    log: Log,
+    #[command(flatten)]
+    answers: AnswerArgs,
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
@@ -67,20 +75,23 @@ pub(crate) fn run(args: &ListenArgs) -> Result<Exit, CliError> {
 }
 
 async fn listen(args: &ListenArgs) -> Result<Exit, CliError> {
+    let log = args.log;
     let signals = Signals::new()?;
-    if let Some(url) = &args.forward_to {
-        never_forward(url).await?;
-    }
+    let answer = match &args.answers.forward_to {
+        Some(url) => Answer::Forward(upstream(url).await?),
+        None => args.answers.script()?,
+    };
+    let receipt = args.answers.receipt()?;
     let keep = match &args.store {
         Some(path) => Keep::Store(Store::open(path).map_err(unusable)?),
         None => Keep::Nothing,
     };
     let tls = args.tls.ready(args.addr)?;
-    let (view, mut exchanges) = mpsc::channel(VIEW);
-    let answer = args.forward_to.clone().map_or(Answer::Ok, Answer::Forward);
+    let (view, exchanges) = mpsc::channel(VIEW);
     let listener = Listener::start(Config {
         addr: args.addr,
         answer,
+        receipt,
         keep,
         keep_alive: true,
         strict: args.limits.strict,
@@ -92,57 +103,40 @@ async fn listen(args: &ListenArgs) -> Result<Exit, CliError> {
     });
     let listener = listener.await.map_err(not_started)?;
     let url = listener.url();
-    let kept = match &args.store {
-        Some(path) => format!("storing in {}", path.display()),
-        None => "storing nothing: name a file with --store to keep what comes".to_owned(),
-    };
     if let Some(path) = &args.ready_file {
         write_ready_file(path, &url)?;
     }
-    output::talk(&format!("listening on {url} ({kept})"));
+    say_that_it_listens(args, &listener);
     args.tls.tell_trust()?;
-    if let Some(to) = &args.forward_to {
-        output::talk(&format!("forwarding to {to}, with the path of each request behind it"));
-    }
-    if !listener.addr().ip().is_loopback() {
-        output::talk("other machines can reach this address: anybody there can fill the store");
-    }
 
     // Printing has a thread of its own: whoever does not read must not keep a signal from being heard.
-    let as_json = args.json;
     let (printed, all_printed) = oneshot::channel();
+    let shown = if args.quiet { Shown::Nothing } else { Shown::new(args.json) };
     std::thread::spawn(move || {
-        let mut shown = 0_usize;
-        let mut has_reader = true;
-        while let Some(exchange) = exchanges.blocking_recv() {
-            shown += 1;
-            // Whoever reads may go; capturing goes on.
-            has_reader = has_reader && print(exchange, as_json).is_ok();
-        }
-        let _ = printed.send(shown);
+        let _ = printed.send(show(exchanges, shown, log));
     });
     signals.asked_to_end().await;
-    output::talk("ending: waiting for what is under way");
+    log.tell("ending", "ending: waiting for what is under way", json!({}));
     if let Some(path) = &args.ready_file {
         remove_ready_file(path)?;
     }
     let drained = listener.finish().await;
     // The thread ends by itself unless nobody reads what it prints; then it ends with the process.
     match tokio::time::timeout(PRINTING, all_printed).await {
-        Ok(Ok(shown)) => {
+        Ok(Ok(tally)) => {
             let unseen = usize::try_from(drained.unseen).unwrap_or(usize::MAX);
-            let all = count(shown.saturating_add(unseen), "exchange");
-            output::talk(&format!("{all} captured"));
+            log.tell("ended", &tally.to_line(unseen), tally.to_json());
         }
-        _ => output::talk("not all was printed: nobody reads the output"),
+        _ => log.tell("unread", "not all was printed: nobody reads the output", json!({})),
     }
-    for (n, what) in [
-        (drained.cut as u64, "cut: they had not ended in time"),
-        (drained.refused, "answered 503: they could not be kept"),
-        (drained.unseen, "not shown: they came too fast to print"),
+    for (n, event, what) in [
+        (drained.cut as u64, "cut", "cut: they had not ended in time"),
+        (drained.refused, "refused", "answered 503: they could not be kept"),
+        (drained.unseen, "unseen", "not shown: they came too fast to print"),
+        (drained.reset_on_accept, "reset", "reset as soon as they were accepted, on purpose"),
     ] {
         if n > 0 {
-            output::talk(&format!("{n} {what}"));
+            log.tell(event, &format!("{n} {what}"), json!({ "count": n }));
         }
     }
     if drained.store_stuck {
@@ -152,44 +146,68 @@ async fn listen(args: &ListenArgs) -> Result<Exit, CliError> {
     Ok(Exit::Held)
 }
 
-fn print(exchange: Exchange, as_json: bool) -> std::io::Result<()> {
-    let mut out = output::data().lock();
-    if as_json {
-        return writeln!(out, "{}", json_line(&exchange.redacted())?);
+fn say_that_it_listens(args: &ListenArgs, listener: &Listener) {
+    let log = args.log;
+    let url = listener.url();
+    let kept = match &args.store {
+        Some(path) => format!("storing in {}", path.display()),
+        None => "storing nothing: name a file with --store to keep what comes".to_owned(),
+    };
+    log.tell("listening", &format!("listening on {url} ({kept})"), json!({ "url": url }));
+    if let Some(to) = &args.answers.forward_to {
+        let message = format!("forwarding to {to}, with the path of each request behind it");
+        log.tell("forwarding", &message, json!({ "to": to.as_str() }));
     }
-    let status = exchange.reply.as_ref().map_or("no reply".to_owned(), |it| it.status.to_string());
-    let forwarded = exchange.forwarded.as_ref();
-    let to = forwarded.map(|forwarded| format!(" from {}", forwarded.url)).unwrap_or_default();
-    let error = forwarded.and_then(|forwarded| forwarded.error.as_deref());
-    let error = error.or(exchange.fault.as_deref());
-    let line = format!(
-        "#{} {} {} ({} bytes) → {status}{to} in {}{}",
-        exchange.number,
-        exchange.request.method,
-        exchange.request.target,
-        exchange.request.body.0.len(),
-        duration(exchange.duration_ms.unwrap_or_default()),
-        error.map(|error| format!(": {error}")).unwrap_or_default(),
-    );
-    writeln!(out, "{}", printable(&line))
+    if !listener.addr().ip().is_loopback() {
+        let message = "other machines can reach this address: anybody there can fill the store";
+        log.tell("exposed", message, json!({}));
+    }
 }
 
-/// Refuses to forward to what the sender never sends to either: a proxy before a cloud's metadata
-/// service would hand its secrets to whoever can reach this address. Other hosts are the operator's choice.
-async fn never_forward(url: &Url) -> Result<(), CliError> {
-    let options = Options {
-        timeout: CONNECT_TIMEOUT,
-        connect_timeout: CONNECT_TIMEOUT,
-        in_flight_max: IN_FLIGHT_MAX,
-        headers: Headers::default(),
-        allow_hosts: Vec::new(),
-    };
-    match Target::new(url.as_str(), &options).await {
-        Err(TargetError::Guard(error @ GuardError::Never { .. })) => {
-            Err(CliError::environment("cannot forward").because(error))
-        }
-        _ => Ok(()),
+/// What is shown of exchanges on standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Lines,
+    Json,
+    Nothing,
+}
+
+impl Shown {
+    const fn new(as_json: bool) -> Self {
+        if as_json { Self::Json } else { Self::Lines }
     }
+}
+
+/// Shows exchanges until there are no more.
+fn show(mut exchanges: mpsc::Receiver<Exchange>, shown: Shown, log: Log) -> Tally {
+    let mut tally = Tally::default();
+    let mut has_reader = shown != Shown::Nothing;
+    while let Some(exchange) = exchanges.blocking_recv() {
+        tally.add(&exchange);
+        if shown != Shown::Nothing {
+            log.note("exchange", || view::facts(&exchange));
+        }
+        // Whoever reads may go; capturing goes on.
+        has_reader = has_reader && print(exchange, shown).is_ok();
+    }
+    tally
+}
+
+fn print(exchange: Exchange, shown: Shown) -> std::io::Result<()> {
+    let mut out = output::data().lock();
+    match shown {
+        Shown::Json => writeln!(out, "{}", json_line(&exchange.redacted())?),
+        _ => writeln!(out, "{}", view::line(&exchange)),
+    }
+}
+
+/// Finds where requests are forwarded to, and refuses what the sender never sends to either: a proxy before
+/// a cloud's metadata service would hand its secrets to whoever can reach this address.
+async fn upstream(url: &Url) -> Result<Upstream, CliError> {
+    let addresses = upstream_addresses(url).await;
+    let addresses =
+        addresses.map_err(|error| CliError::environment("cannot forward").because(error))?;
+    Ok(Upstream { url: url.clone(), addresses })
 }
 
 /// Says why a file cannot be a store.
@@ -204,7 +222,11 @@ pub(crate) fn unusable(error: StoreError) -> CliError {
 
 fn not_started(error: StartError) -> CliError {
     let hint = error.hint();
-    let failed = CliError::environment("cannot listen").because(error);
+    let failed = match error {
+        StartError::Route { .. } => CliError::usage("cannot listen"),
+        _ => CliError::environment("cannot listen"),
+    };
+    let failed = failed.because(error);
     match hint {
         Some(hint) => failed.hint(hint),
         None => failed,

@@ -5,6 +5,7 @@
 
 mod accept;
 mod address;
+mod answers;
 mod check;
 mod clock;
 mod documents;
@@ -14,6 +15,7 @@ mod export;
 mod generate;
 mod limits;
 mod listen;
+mod log;
 mod output;
 mod sample;
 mod schema;
@@ -22,6 +24,7 @@ mod send;
 mod signals;
 mod tls;
 mod validate;
+mod view;
 
 use std::process::ExitCode;
 

@@ -5,6 +5,7 @@
 
 mod harness;
 
+mod answers;
 mod check;
 mod generate;
 mod limits;

@@ -40,6 +40,10 @@ pub struct Exchange {
     /// What the verification of the signature came to, when there was one: `valid`, or why not.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub signature: Option<String>,
+    /// The fault that was put into the reply on purpose, when there was one, as `reset` or
+    /// `truncate(10) of 52 bytes`. The reply is then what was left of it, or none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub injected: Option<String>,
 }
 
 /// How a request was on the wire, where the parsed form does not tell.
@@ -140,6 +144,7 @@ mod tests {
             fault: None,
             wire: None,
             signature: None,
+            injected: None,
         };
         let line = serde_json::to_string(&exchange).unwrap();
         insta::assert_snapshot!(line, @r#"{"number":7,"receivedAt":"2026-01-02T03:04:05.000006Z","peer":"127.0.0.1:40000","version":"HTTP/1.1","request":{"method":"POST","target":"/hooks?a=1","headers":[["x","1"],["x","2"]],"body":"{}"},"reply":{"status":200,"headers":[],"body":""},"durationMs":1.5}"#);

@@ -77,6 +77,7 @@ async fn ringback(keep: Keep) {
     let listener = Listener::start(Config {
         addr: SocketAddr::from(([127, 0, 0, 1], 0)),
         answer: Answer::Ok,
+        receipt: None,
         keep,
         keep_alive: true,
         strict: false,

@@ -21,11 +21,13 @@ use crate::answer::{self, Captured, Responder};
 use crate::body::{self, Collected, Fault};
 use crate::budget::{Budget, Held};
 use crate::clock::Clock;
+use crate::fault::{self, Injected};
 use crate::framing::Note;
 use crate::keep::{Arrival, Keeper};
 use crate::limits::Limits;
 use crate::line::Line;
 use crate::message;
+use crate::receipt::Receipt;
 use crate::refusal::Refusal;
 use crate::replies::OnItsWay;
 use crate::tape::Head;
@@ -41,12 +43,15 @@ pub(crate) struct Capture {
     clock: Clock,
     pub(crate) budget: Arc<Budget>,
     keeper: Keeper,
+    responder: Arc<Responder>,
+    receipt: Option<Receipt>,
     routing: Routing,
     view: View,
     /// Whether requests that can be read in two ways are refused.
     strict: bool,
     connections: AtomicU64,
     refused: AtomicU64,
+    reset: AtomicU64,
 }
 
 impl Capture {
@@ -56,13 +61,38 @@ impl Capture {
         budget: Arc<Budget>,
         keeper: Keeper,
         responder: Responder,
+        receipt: Option<Receipt>,
         view: View,
         strict: bool,
     ) -> Self {
-        let routing = TowerToHyperService::new(warp::service(answer::filter(Arc::new(responder))));
+        let responder = Arc::new(responder);
+        let filter = answer::filter(Arc::clone(&responder));
+        let routing = TowerToHyperService::new(warp::service(filter));
         let routing: Routing = Box::new(move |request| Box::pin(routing.call(request)));
-        let (connections, refused) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { limits, clock, budget, keeper, routing, view, strict, connections, refused }
+        let (connections, refused, reset) = Default::default();
+        Self {
+            limits,
+            clock,
+            budget,
+            keeper,
+            responder,
+            receipt,
+            routing,
+            view,
+            strict,
+            connections,
+            refused,
+            reset,
+        }
+    }
+
+    /// Tells whether a connection that has come now is to be reset.
+    pub(crate) fn resets_on_accept(&self) -> bool {
+        let resets = self.responder.resets_on_accept();
+        if resets {
+            self.reset.fetch_add(1, Ordering::Relaxed);
+        }
+        resets
     }
 
     /// Gives a connection its number.
@@ -70,12 +100,12 @@ impl Capture {
         self.connections.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Answers a request.
+    /// Answers a request, or fails with the fault that is to be played in place of a reply.
     pub(crate) async fn exchange(
         self: Arc<Self>,
         request: Request<Incoming>,
         line: Arc<Line>,
-    ) -> Result<Response<Full<Bytes>>, Infallible> {
+    ) -> Result<Response<Full<Bytes>>, Injected> {
         let (parts, incoming) = request.into_parts();
         let to_head = parts.method == Method::HEAD;
         let Head { bytes: head, method, target, headers, notes } = line.head(&parts, &incoming);
@@ -89,36 +119,54 @@ impl Capture {
         }
         let length = bytes.len();
         let trailers = trailers.map_or_else(Headers::default, |map| message::headers(&map));
+        let received_at = self.clock.now();
+        let request = ringback_exchange::Request { method, target, headers, body: bytes.into() };
+        // Half a body can have no valid signature, which says nothing about who sent it.
+        let receipt = self.receipt.as_ref().filter(|_| fault.is_none());
         let arrival = Arc::new(Arrival {
-            received_at: self.clock.now(),
+            received_at,
             peer: line.peer.clone(),
             version: format!("{:?}", parts.version),
-            request: ringback_exchange::Request { method, target, headers, body: bytes.into() },
             fault: fault.as_ref().map(|fault| fault.to_sentence(length)),
             wire: Some(line.wire(head, notes, trailers)),
-            signature: None,
+            signature: receipt.map(|receipt| receipt.judge(&request, received_at)),
+            request,
         });
         let number = match self.keeper.arrive(&arrival, self.limits.store).await {
             Ok(number) => number,
             Err(why) => return Ok(self.refuse(&why, held, &line)),
         };
-        let (mut reply, forwarded) = match fault {
-            Some(fault) => (fault.reply(length), None),
-            None => self.route(Arc::clone(&arrival), parts.method, parts.uri).await,
+        let rejection = receipt.zip(arrival.signature.as_deref());
+        let rejection = rejection.and_then(|(receipt, verdict)| receipt.rejection(verdict));
+        let (reply, forwarded, to_play) = match (fault, rejection) {
+            (Some(fault), _) => (fault.reply(length), None, None),
+            (None, Some(reply)) => (reply, None, None),
+            (None, None) => self.route(Arc::clone(&arrival), parts.method, parts.uri).await,
         };
-        if to_head {
-            keep_only_length(&mut reply);
-        }
+        let injected = to_play.map(|fault| fault::note(fault, &reply));
+        let reply = match to_play {
+            Some(fault) => fault::spoil(fault, reply, to_head),
+            None if to_head => Some(only_length(reply)),
+            None => Some(reply),
+        };
         let exchange = Arc::new(Exchange {
             duration_ms: Some(begun.elapsed().as_secs_f64() * 1e3),
             forwarded,
-            ..exchange(number, arrival, Some(reply.clone()))
+            injected,
+            ..exchange(number, arrival, reply.clone())
         });
         if let Err(why) = self.keeper.complete(&exchange, self.limits.store).await {
             return Ok(self.refuse(&why, held, &line));
         }
         self.view.show(exchange);
-        Ok(give(&reply, held, to_head, &line))
+        match (to_play, reply) {
+            (Some(fault), reply) => {
+                let body = reply.as_ref().map(|reply| reply.body.0.clone()).unwrap_or_default();
+                Err(Injected::new(fault, reply.as_ref(), hold(body, held, &line)))
+            }
+            (None, Some(reply)) => Ok(give(&reply, held, to_head, &line)),
+            (None, None) => Ok(self.refuse("there is no reply", held, &line)),
+        }
     }
 
     /// Finds fault with a whole request whose end is a matter of opinion, when that is wanted.
@@ -157,7 +205,7 @@ impl Capture {
         arrival: Arc<Arrival>,
         method: Method,
         uri: Uri,
-    ) -> (Reply, Option<Forwarded>) {
+    ) -> (Reply, Option<Forwarded>, Option<fault::Fault>) {
         let mut request = Request::new(Full::<Bytes>::default());
         *request.method_mut() = method;
         *request.uri_mut() = uri;
@@ -165,13 +213,15 @@ impl Capture {
         let Ok(response) = (self.routing)(request).await;
         let (mut head, body) = response.into_parts();
         let forwarded = head.extensions.remove::<Forwarded>();
+        let fault = head.extensions.remove();
         match body.collect().await {
-            Ok(body) => (message::reply(&head, body.to_bytes()), forwarded),
+            Ok(body) => (message::reply(&head, body.to_bytes()), forwarded, fault),
             // Replies are made in memory, so this is a fault of ours: said, and not answered as if
             // all were well.
             Err(error) => {
                 let error = format!("the reply could not be made: {error}");
-                (message::problem(hyper::StatusCode::INTERNAL_SERVER_ERROR, &error), forwarded)
+                let reply = message::problem(hyper::StatusCode::INTERNAL_SERVER_ERROR, &error);
+                (reply, forwarded, None)
             }
         }
     }
@@ -189,6 +239,11 @@ impl Capture {
     /// Returns how many requests were answered 503 because they, or their replies, were not kept.
     pub(crate) fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many connections were reset as they were accepted.
+    pub(crate) fn reset(&self) -> u64 {
+        self.reset.load(Ordering::Relaxed)
     }
 
     /// Gives up what keeps, when all connections are gone.
@@ -213,26 +268,32 @@ fn exchange(number: u64, arrival: Arc<Arrival>, reply: Option<Reply>) -> Exchang
         fault,
         wire,
         signature,
+        injected: None,
     }
 }
 
 /// Takes away the body that HEAD does not get, and leaves its length.
-fn keep_only_length(reply: &mut Reply) {
+fn only_length(mut reply: Reply) -> Reply {
     if !reply.body.0.is_empty() {
         reply.headers.push("content-length", reply.body.0.len().to_string());
         reply.body = "".into();
     }
+    reply
 }
 
 /// Hands a reply to the connection. Its bytes stay counted until the last of them is written.
-fn give(reply: &Reply, mut held: Held, to_head: bool, line: &Line) -> Response<Full<Bytes>> {
+fn give(reply: &Reply, held: Held, to_head: bool, line: &Line) -> Response<Full<Bytes>> {
     if reply.body.0.is_empty() {
         return message::response(reply, Full::default(), to_head);
     }
-    let body = reply.body.0.clone();
-    held.add(body.len());
-    let body = Bytes::from_owner(Outgoing { body, _held: held, _on_its_way: line.set_out() });
+    let body = hold(reply.body.0.clone(), held, line);
     message::response(reply, Full::new(body), to_head)
+}
+
+/// Counts bytes until the last of them is written.
+fn hold(body: Bytes, mut held: Held, line: &Line) -> Bytes {
+    held.add(body.len());
+    Bytes::from_owner(Outgoing { body, _held: held, _on_its_way: line.set_out() })
 }
 
 /// Bytes on their way out, and their place in the budget.

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::capture::Capture;
+use crate::fault::Injected;
 use crate::http2;
 use crate::limits::Limits;
 use crate::line::Line;
@@ -62,6 +63,10 @@ pub(crate) async fn serve(
     mut stop: watch::Receiver<bool>,
 ) {
     let limits = &capture.limits;
+    if capture.resets_on_accept() {
+        let _ = socket.set_zero_linger();
+        return;
+    }
     let Some((socket, first)) = first_byte(socket, limits.first_byte, &mut stop).await else {
         return;
     };
@@ -151,15 +156,22 @@ async fn http1(
     };
     let parts = connection.into_parts();
     let mut may_come = line.has_unread() || !parts.read_buf.is_empty();
+    let mut stream = parts.io.into_inner().stream;
     if let Err(error) = ended {
         may_come = true;
-        let unclaimed = tape.lock().unclaimed();
-        if let Some(refusal) = Refusal::of(&error, unclaimed, &capture.limits) {
-            capture.keep_refused(refusal, &line).await;
+        if let Some(injected) = Injected::find(&error) {
+            if injected.play(&mut stream, &capture.limits, &mut stop).await {
+                return stream.reset();
+            }
+        } else {
+            let unclaimed = tape.lock().unclaimed();
+            if let Some(refusal) = Refusal::of(&error, unclaimed, &capture.limits) {
+                capture.keep_refused(refusal, &line).await;
+            }
         }
     }
     let linger = if may_come { capture.limits.linger } else { Duration::ZERO };
-    close(parts.io.into_inner().stream, linger).await;
+    close(stream, linger).await;
 }
 
 /// Waits for the first byte without taking it. hyper's own limit begins at the first byte, so without

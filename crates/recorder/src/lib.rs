@@ -23,6 +23,7 @@
 //! let listener = Listener::start(Config {
 //!     addr: SocketAddr::from(([127, 0, 0, 1], 0)),
 //!     answer: Answer::Ok,
+//!     receipt: None,
 //!     keep: Keep::Memory(recording.clone()),
 //!     keep_alive: false,
 //!     strict: false,
@@ -44,11 +45,15 @@ mod answer;
 mod body;
 mod budget;
 mod capture;
+mod chance;
 mod chunks;
 mod clock;
+mod condition;
 mod connection;
+mod delay;
 mod dev_ca;
 mod error;
+mod fault;
 mod forward;
 mod framing;
 mod http2;
@@ -60,10 +65,14 @@ mod listener;
 mod message;
 mod patient;
 mod pattern;
+mod receipt;
 mod recording;
 mod refusal;
 mod replies;
+mod reply_line;
+mod route_file;
 mod script;
+mod stage;
 mod store;
 mod stream;
 mod tape;
@@ -71,16 +80,28 @@ mod tee;
 mod tls;
 mod view;
 
+mod template;
+mod upstream;
+
 pub use answer::Answer;
 pub use clock::Clock;
+pub use condition::{Condition, Expected};
+pub use delay::{Delay, ParseDelayError};
 pub use dev_ca::DevCa;
-pub use error::{ParsePatternError, StartError, StoreError};
+pub use error::{
+    ParsePatternError, ParseRepliesError, ParseTemplateError, RouteFileError, StartError,
+    StoreError,
+};
+pub use fault::Fault;
 pub use keep::Keep;
 pub use limit_table::{Limit, LimitError};
 pub use limits::Limits;
 pub use listener::{Config, Drained, Listener};
 pub use pattern::PathPattern;
+pub use receipt::Receipt;
 pub use recording::{Ended, Recording, Room, Waited};
-pub use script::{Route, Script, ScriptedReply};
+pub use script::{Body, Place, Replies, Route, Script, ScriptedReply, Turn};
 pub use store::{Exchanges, Store};
+pub use template::Template;
 pub use tls::{Tls, TlsError};
+pub use upstream::Upstream;

@@ -79,7 +79,7 @@ impl Row {
 use Place::{Bytes, Count, Time};
 
 /// All of them, in the order of a connection's life.
-static TABLE: [Row; 22] = [
+static TABLE: [Row; 23] = [
     row(
         "connections",
         |it| Count(&mut it.connections),
@@ -134,6 +134,11 @@ static TABLE: [Row; 22] = [
         "reply",
         |it| Time(&mut it.reply),
         "for a client to take a whole reply; then the connection is cut",
+    ),
+    row(
+        "fault",
+        |it| Time(&mut it.fault),
+        "for which a `timeout` or a `drip` is played; then the connection ends",
     ),
     row(
         "linger",

@@ -23,6 +23,9 @@ pub struct Limits {
     pub store: Duration,
     /// For the far side of a forwarded request, from connecting to the last byte of its reply; then 504.
     pub forward: Duration,
+    /// For which a fault is played that has no end of its own, a `timeout` or a `drip`; then the
+    /// connection is closed, or reset.
+    pub fault: Duration,
     /// For which the rest of a refused request is still read and thrown away: closing at once would
     /// reset the connection, and the client might lose the reply that tells it why.
     pub linger: Duration,
@@ -68,6 +71,7 @@ impl Limits {
         reply: Duration::from_secs(30),
         store: Duration::from_secs(10),
         forward: Duration::from_secs(30),
+        fault: Duration::from_secs(300),
         linger: Duration::from_secs(1),
         // A program that is told to end has ended within ten: closing the store takes some of them.
         drain: Duration::from_secs(8),

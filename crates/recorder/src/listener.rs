@@ -22,6 +22,7 @@ use crate::connection::{self, Speech};
 use crate::error::StartError;
 use crate::keep::{Keep, Keeper};
 use crate::limits::Limits;
+use crate::receipt::Receipt;
 use crate::tls::Tls;
 use crate::view::View;
 
@@ -40,6 +41,8 @@ pub struct Config {
     pub addr: SocketAddr,
     /// What it answers.
     pub answer: Answer,
+    /// How it judges signatures, if it does.
+    pub receipt: Option<Receipt>,
     /// Where it keeps what it has seen.
     pub keep: Keep,
     /// Whether a connection takes a second request. Off for a listener that comes and goes: a client
@@ -81,6 +84,8 @@ pub struct Drained {
     pub refused: u64,
     /// Exchanges that the live view has missed because it was full.
     pub unseen: u64,
+    /// Connections that were reset as they were accepted, because the script says so.
+    pub reset_on_accept: u64,
     /// Whether the store could not be closed in time: its disk does not answer. What was acknowledged
     /// is on it all the same.
     pub store_stuck: bool,
@@ -94,22 +99,35 @@ impl Listener {
     /// When the address cannot be taken, when a route of the script cannot be played, and when the
     /// target cannot be forwarded to.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let Config { addr, answer, keep, keep_alive, strict, h2c, tls, limits, clock, on_exchange } =
-            config;
+        let Config {
+            addr,
+            answer,
+            receipt,
+            keep,
+            keep_alive,
+            strict,
+            h2c,
+            tls,
+            limits,
+            clock,
+            on_exchange,
+        } = config;
         let limits = limits.here();
         let budget = Budget::new(limits.bytes_in_flight);
+        let upstream = match &answer {
+            Answer::Forward(upstream) => Some(upstream.clone()),
+            Answer::Ok | Answer::Script(_) => None,
+        };
         let responder = Responder::new(answer, &limits, &budget)?;
         let socket = TcpListener::bind(addr).await.map_err(|source| refused(addr, source))?;
         let addr = socket.local_addr().map_err(|source| refused(addr, source))?;
-        let capture = Arc::new(Capture::new(
-            limits,
-            clock,
-            budget,
-            keep.into(),
-            responder,
-            View::new(on_exchange),
-            strict,
-        ));
+        if let Some(upstream) = upstream {
+            upstream.is_elsewhere(addr)?;
+        }
+        let view = View::new(on_exchange);
+        let capture =
+            Capture::new(limits, clock, budget, keep.into(), responder, receipt, view, strict);
+        let capture = Arc::new(capture);
         let (stop, stopped) = watch::channel(false);
         let scheme = if tls.is_some() { "https" } else { "http" };
         let speech = Speech { keep_alive, h2c, tls };
@@ -245,7 +263,8 @@ fn accept_waiting(socket: TcpListener, places: &Arc<Semaphore>) -> Vec<Accepted>
 /// Gives up the capture; the store may take what is `left` of the time to end in, and at least a second.
 async fn close(capture: Arc<Capture>, cut: usize, left: Duration) -> Drained {
     let (refused, unseen) = (capture.refused(), capture.unseen());
-    let mut drained = Drained { cut, refused, unseen, store_stuck: false };
+    let reset_on_accept = capture.reset();
+    let mut drained = Drained { cut, refused, unseen, reset_on_accept, store_stuck: false };
     // No connection is left that could hold the other end.
     if let Some(Keeper::Store(store)) = Arc::into_inner(capture).map(Capture::into_keeper) {
         drained.store_stuck = !store.finish(left.max(CLOSE_MIN)).await;

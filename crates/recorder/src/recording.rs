@@ -222,6 +222,7 @@ mod tests {
             fault: None,
             wire: None,
             signature: None,
+            injected: None,
         }
     }
 

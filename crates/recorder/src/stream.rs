@@ -40,6 +40,15 @@ impl Stream {
         Self { layer: Layer::Tls(Box::new(stream)), seen: Vec::new() }
     }
 
+    /// Ends the connection with a reset.
+    pub(crate) fn reset(self) {
+        let socket = match &self.layer {
+            Layer::Plain(socket) => socket,
+            Layer::Tls(stream) => stream.get_ref().0,
+        };
+        let _ = socket.stream.set_zero_linger();
+    }
+
     /// Tells whether the two sides have agreed on HTTP/2 while they agreed on TLS.
     pub(crate) fn has_chosen_http2(&self) -> bool {
         match &self.layer {

@@ -37,4 +37,7 @@ pub use plan::{Pace, Plan};
 pub use rate::{Rate, RateError};
 pub use run::{IN_FLIGHT_MAX, STOP_GRACE, run};
 pub use summary::{Percentiles, Summary};
-pub use target::{CONNECT_TIMEOUT, IDLE_MAX, Options, TIMEOUT, Target, TargetError};
+pub use target::{
+    CONNECT_TIMEOUT, IDLE_MAX, Options, TIMEOUT, Target, TargetError, UpstreamError,
+    upstream_addresses,
+};

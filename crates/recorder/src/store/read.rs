@@ -95,6 +95,7 @@ fn exchange(row: &Row<'_>) -> rusqlite::Result<Result<Exchange, String>> {
     let forwarded_ms: Option<f64> = row.get("forwarded_ms")?;
     let forwarded_error = row.get("forwarded_error")?;
     let fault = row.get("fault")?;
+    let injected = row.get("injected")?;
     Ok((|| {
         let reply = match (status, reply_headers, reply_body) {
             (Some(status), Some(lines), Some(body)) => {
@@ -115,6 +116,7 @@ fn exchange(row: &Row<'_>) -> rusqlite::Result<Result<Exchange, String>> {
             fault,
             wire: None,
             signature: None,
+            injected,
             forwarded: forwarded_url.map(|url| Forwarded {
                 url,
                 duration_ms: forwarded_ms.unwrap_or_default(),

@@ -136,8 +136,8 @@ fn insert(transaction: &Transaction<'_>, entries: &[Entry]) -> Result<Vec<u64>, 
     const REQUEST: &str = "INSERT INTO request (number, received_at, peer, version, method, target, \
                            headers, body, fault) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     const REPLY: &str = "INSERT INTO reply (number, status, headers, body, duration_ms, \
-                         forwarded_url, forwarded_ms, forwarded_error) \
-                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+                         forwarded_url, forwarded_ms, forwarded_error, injected) \
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     // Asked anew for each transaction, so that two recorders on one file do not give a number twice.
     let mut last: i64 = transaction.query_row(LAST, (), |row| row.get(0))?;
     let mut insert_request = transaction.prepare(REQUEST)?;
@@ -163,21 +163,19 @@ fn insert(transaction: &Transaction<'_>, entries: &[Entry]) -> Result<Vec<u64>, 
             }
             Entry::Reply(exchange) => {
                 let number = i64::try_from(exchange.number).unwrap_or(i64::MAX);
-                let Exchange { reply: Some(reply), duration_ms, forwarded, .. } = &**exchange
-                else {
-                    numbers.push(exchange.number);
-                    continue;
-                };
+                let Exchange { reply, duration_ms, forwarded, injected, .. } = &**exchange;
+                let reply = reply.as_ref();
                 let forwarded = forwarded.as_ref();
                 insert_reply.execute(params![
                     number,
-                    reply.status,
-                    json(&reply.headers)?,
-                    &*reply.body.0,
+                    reply.map_or(0, |reply| reply.status),
+                    json(reply.map_or(&Headers::default(), |reply| &reply.headers))?,
+                    reply.map_or(&[][..], |reply| &reply.body.0),
                     duration_ms.unwrap_or_default(),
                     forwarded.map(|far| &far.url),
                     forwarded.map(|far| far.duration_ms),
                     forwarded.and_then(|far| far.error.as_ref()),
+                    injected,
                 ])?;
                 number
             }

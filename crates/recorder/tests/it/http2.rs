@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ringback_exchange::Headers;
-use ringback_recorder::{Config, Drained, Limits, Listener, Recording, ScriptedReply};
+use ringback_recorder::{Config, Delay, Drained, Limits, Listener, Recording, ScriptedReply};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -158,7 +158,7 @@ async fn the_limits_are_told_at_the_beginning() {
 
 #[tokio::test]
 async fn one_stream_too_many_is_refused() {
-    let slow = ScriptedReply { delay: Some(Duration::from_secs(3600)), ..reply(200, "") };
+    let slow = ScriptedReply { delay: Delay::Fixed(Delay::MAX), ..reply(200, "") };
     let mut config =
         Config { h2c: true, answer: script(vec![route("GET", "/", vec![slow])]), ..config() };
     config.limits.streams = 2;

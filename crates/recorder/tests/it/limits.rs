@@ -8,8 +8,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use crate::support::{
-    SHORT, SOON, config, connect, exchanges, parts, read_head, read_to_end, record, reply, route,
-    say, script, start, status,
+    SHORT, SOON, config, connect, exchanges, forward, parts, read_head, read_to_end, record, reply,
+    route, say, script, start, status,
 };
 
 async fn limited(change: impl FnOnce(&mut Limits)) -> (Listener, Recording) {
@@ -172,7 +172,7 @@ async fn bytes_in_flight_are_shared_and_given_back() {
     let far = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", far.local_addr().unwrap());
     let mut config = config();
-    config.answer = ringback_recorder::Answer::Forward(url.parse().unwrap());
+    config.answer = forward(&url);
     config.limits.bytes_in_flight = 100;
     let (listener, recording) = record(config).await;
     let request = format!(
@@ -275,7 +275,7 @@ async fn above_most_of_the_bytes_nothing_new_is_begun() {
     let far = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", far.local_addr().unwrap());
     let mut config = config();
-    config.answer = ringback_recorder::Answer::Forward(url.parse().unwrap());
+    config.answer = forward(&url);
     config.limits.bytes_in_flight = 1_000;
     let (listener, _) = record(config).await;
     let request = |length: usize| {

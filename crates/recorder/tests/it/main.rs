@@ -4,11 +4,15 @@
 
 mod capture;
 mod drain;
+mod fault;
 mod forward;
 mod http2;
 mod limits;
+mod peers;
 mod probes;
+mod receipt;
 mod refused;
+mod route_file;
 mod script;
 mod start;
 mod store;

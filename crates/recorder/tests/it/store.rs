@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use ringback_exchange::{Content, Exchange};
-use ringback_recorder::{Answer, Config, Drained, Keep, Listener, Store, StoreError};
+use ringback_recorder::{Config, Drained, Keep, Listener, Store, StoreError};
 use tempfile::TempDir;
 
-use crate::support::{config, parts, say, start, status};
+use crate::support::{config, forward, parts, say, start, status};
 
 const GET: &str = "GET / HTTP/1.1\r\n\r\n";
 
@@ -152,7 +152,7 @@ async fn a_request_is_stored_before_it_is_forwarded() {
     let far = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", far.local_addr().unwrap());
     let keep = Keep::Store(Store::open(&path).unwrap());
-    let answer = Answer::Forward(url.parse().unwrap());
+    let answer = forward(&url);
     let listener = start(Config { keep, answer, ..config() }).await;
     let far_side = async {
         let (mut stream, _) = far.accept().await.unwrap();

@@ -140,3 +140,28 @@ fn what_is_no_certificate_is_refused_before_the_start() {
     let error = Tls::from_pem(certificate, other.key_pem().as_bytes()).unwrap_err();
     assert!(matches!(error, TlsError::Unusable(_)), "{error}");
 }
+
+#[tokio::test]
+async fn faults_are_played_inside_tls_and_end_it() {
+    let ca = DevCa::generate(today()).unwrap();
+    let tls = ca.issue(vec!["localhost".to_owned()], today()).unwrap();
+    let answer = ringback_recorder::Answer::Script(
+        "truncate(2) 200 \"body\", reset-after-head 200 \"x\", reset".parse().unwrap(),
+    );
+    let (listener, recording) = record(Config { tls: Some(tls), answer, ..config() }).await;
+    let expected = [
+        ("HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\nbo", false),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 1\r\nconnection: close\r\n\r\n", true),
+        ("", true),
+    ];
+    for (text, is_reset) in expected {
+        let mut stream = shake_hands(&listener, &ca, "localhost", &[]).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut answer = Vec::new();
+        let ended = stream.read_to_end(&mut answer).await;
+        assert_eq!((String::from_utf8_lossy(&answer).as_ref(), ended.is_err()), (text, is_reset));
+    }
+    let injected: Vec<_> =
+        exchanges(&recording, 3).await.into_iter().map(|it| it.injected.unwrap()).collect();
+    assert_eq!(injected, ["truncate(2) of 4 bytes", "reset-after-head", "reset"]);
+}
