@@ -87,9 +87,10 @@ pub(crate) fn line(exchange: &Exchange) -> String {
     let _ = write!(line, " in {}", duration(exchange.duration_ms.unwrap_or_default()));
     if let Some(forwarded) = forwarded {
         let _ = write!(line, ", {} of it there", duration(forwarded.duration_ms));
-        if let Some(error) = &forwarded.error {
-            let _ = write!(line, ": {error}");
-        }
+    }
+    let error = forwarded.and_then(|forwarded| forwarded.error.as_deref());
+    if let Some(why) = error.or(exchange.fault.as_deref()) {
+        let _ = write!(line, ": {why}");
     }
     let verdict = exchange.signature.as_deref();
     match is_valid(exchange) {
@@ -101,9 +102,6 @@ pub(crate) fn line(exchange: &Exchange) -> String {
     }
     if let Some(injected) = &exchange.injected {
         let _ = write!(line, "; fault: {injected}");
-    }
-    if let Some(fault) = &exchange.fault {
-        let _ = write!(line, "; {fault}");
     }
     printable(&line).into_owned()
 }
