@@ -23,6 +23,7 @@ fn every_limit_is_shown_with_its_value_and_what_happens() {
     store                 10s  for the store to keep something; then 503
     forward               30s  for the far side to reply as a whole; then 504
     reply                 30s  for a client to take a whole reply; then the connection is cut
+    fault                300s  for which a `timeout` or a `drip` is played; then the connection ends
     linger                 1s  for which the rest of a refused request is read and thrown away
     drain                  8s  for requests under way when the listener ends; then they are cut
     streams               100  of HTTP/2 on a connection at a time; above it they are refused
