@@ -141,13 +141,13 @@ fn write(event: &RunEvent, as_json: bool) -> std::io::Result<()> {
 }
 
 /// Tells whether this is a CI job, where nobody is there to accept what is written.
-fn is_ci() -> bool {
+pub(crate) fn is_ci() -> bool {
     let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let ci = std::env::var("CI").unwrap_or_default().to_ascii_lowercase();
     is_set("TF_BUILD") || !matches!(ci.as_str(), "" | "0" | "false")
 }
 
-const fn exit(tally: &Tally) -> Exit {
+pub(crate) const fn exit(tally: &Tally) -> Exit {
     if tally.invalid > 0 {
         Exit::Usage
     } else if tally.environment > 0 {

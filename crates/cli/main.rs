@@ -5,6 +5,7 @@
 
 mod accept;
 mod address;
+mod answers;
 mod check;
 mod clock;
 mod config;
@@ -15,8 +16,12 @@ mod exit;
 mod export;
 mod generate;
 mod init;
+mod inspector;
+mod limits;
 mod listen;
+mod log;
 mod output;
+mod responses;
 mod routes;
 mod sample;
 mod schema;
@@ -26,9 +31,11 @@ mod sign;
 mod signals;
 mod signer;
 mod store;
+mod tls;
 mod transport;
 mod validate;
 mod verify;
+mod view;
 
 use std::process::ExitCode;
 

@@ -225,11 +225,10 @@ async fn deliver(args: &SendArgs, plan: Plan, load: &Load<'_>) -> Result<Exit, C
         );
         return Ok(Exit::Environment);
     }
-    // What was sent wrong on purpose counts by whether that was noticed, attempt by attempt.
-    let is_disturbed = fault.is_some() || args.transport.has_faults();
-    let has_failed = match is_disturbed {
-        true => n_against > 0,
-        false => summary.failed + summary.failed_before > 0,
+    // What was signed wrong on purpose counts by whether that was noticed, attempt by attempt.
+    let has_failed = match fault {
+        Some(_) => n_against > 0,
+        None => summary.failed + summary.failed_before > 0,
     };
     Ok(exit(&summary, has_failed))
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use ringback_recorder::{
-    Drained, Durability, Keep, Keeping, Opened, Recording, Retention, Room, Store, StoreError,
+    Drained, Durability, Keep, Keeping, Opened, Recording, Retention, Room, Source, Store,
+    StoreError,
 };
 use ringback_report::terminal::count;
 
@@ -52,6 +53,8 @@ pub(crate) struct Place {
     pub(crate) name: String,
     /// What is to be said about it once that line is out.
     pub(crate) news: Vec<String>,
+    /// Where an inspector finds them.
+    pub(crate) source: Source,
     /// What is in memory, and the file that it goes into at the end.
     saving: Option<(Recording, PathBuf)>,
 }
@@ -76,7 +79,8 @@ impl StoreArgs {
             Store::open_with(path, Keeping { durability, retention, notify }).map_err(unusable)?;
         let news = news(store.opened());
         let name = format!("storing in {}", path.display());
-        Ok((Keep::Store(store), Place { name, news, saving: None }))
+        let source = Source::File(path.clone());
+        Ok((Keep::Store(store), Place { name, news, source, saving: None }))
     }
 
     fn open_memory(&self) -> Result<(Keep, Place), CliError> {
@@ -103,7 +107,8 @@ impl StoreArgs {
         };
         let recording = Recording::ring(room, self.max_age, last);
         let saving = self.store.clone().map(|path| (recording.clone(), path));
-        Ok((Keep::Memory(recording), Place { name, news, saving }))
+        let source = Source::Memory(recording.clone());
+        Ok((Keep::Memory(recording), Place { name, news, source, saving }))
     }
 }
 

@@ -106,11 +106,6 @@ fn fault_help() -> StyledStr {
 }
 
 impl TransportArgs {
-    /// Tells whether some requests are sent with a fault.
-    pub(crate) fn has_faults(&self) -> bool {
-        !self.faults.is_empty()
-    }
-
     /// Returns the options for a target. The seed decides which deliveries have a fault.
     ///
     /// # Errors

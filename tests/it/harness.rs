@@ -156,7 +156,7 @@ impl Server {
 
     /// The address without scheme and path.
     pub(crate) fn addr(&self) -> SocketAddr {
-        let rest = self.url.trim_start_matches("http://");
+        let rest = self.url.trim_start_matches("http://").trim_start_matches("https://");
         rest.split('/').next().unwrap().parse().unwrap()
     }
 
@@ -170,6 +170,13 @@ impl Server {
     pub(crate) fn end(mut self) -> Output {
         self.signal("TERM");
         self.wait()
+    }
+
+    /// The most memory that it has used so far, in KiB, as the kernel counts.
+    pub(crate) fn peak_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
     }
 
     /// Waits for its end without reading what it prints.

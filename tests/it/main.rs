@@ -6,12 +6,14 @@
 mod guard;
 mod harness;
 
+mod answers;
 mod check;
 mod config;
 mod corpus;
 mod durable;
 mod export;
 mod generate;
+mod limits;
 mod listen;
 mod output;
 mod peers;
@@ -23,4 +25,5 @@ mod sign;
 mod snapshots;
 mod stranger;
 mod tidy;
+mod tls;
 mod validate;

@@ -58,7 +58,7 @@ impl Printer {
     pub(crate) fn print(&mut self, attempt: &Attempt) -> io::Result<()> {
         let is_wanted = match self.print {
             Print::All => true,
-            Print::Failures => !is_success(attempt),
+            Print::Failures => attempt.is_against_receiver(),
             Print::None => false,
         };
         if !is_wanted {
@@ -80,10 +80,6 @@ impl Printer {
         let n = self.n_passed_over;
         (n > 0).then(|| format!("{n} more failures are not shown: `--print failures` shows all"))
     }
-}
-
-pub(crate) fn is_success(attempt: &Attempt) -> bool {
-    matches!(&attempt.outcome, Outcome::Answered(reply) if reply.is_success())
 }
 
 fn print_json(out: &mut impl Write, attempt: &Attempt) -> io::Result<()> {

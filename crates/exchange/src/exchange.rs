@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::content::Content;
-use crate::headers::Headers;
+use crate::headers::{Headers, is_secret};
 use crate::message::{Reply, Request};
 
 /// One request that arrived, what was answered, and when.
@@ -31,7 +31,7 @@ pub struct Exchange {
     /// Where the request was forwarded, when it was.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub forwarded: Option<Forwarded>,
-    /// Why the request's body is not whole, when it is not.
+    /// Why the request is not whole, or was refused before it was one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub fault: Option<String>,
     /// How the request was on the wire, where the parsed form does not tell.
@@ -40,6 +40,10 @@ pub struct Exchange {
     /// What the verification of the signature came to, when there was one: `valid`, or why not.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub signature: Option<String>,
+    /// The fault that was put into the reply on purpose, when there was one, as `reset` or
+    /// `truncate(10) of 52 bytes`. The reply is then what was left of it, or none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub injected: Option<String>,
 }
 
 /// How a request was on the wire, where the parsed form does not tell.
@@ -67,6 +71,30 @@ impl Exchange {
         if let Some(reply) = &mut self.reply {
             reply.headers = reply.headers.redacted();
         }
+        self.wire = self.wire.map(Wire::redacted);
+        self
+    }
+}
+
+impl Wire {
+    /// Returns it with the values of secret headers replaced, each on its line.
+    fn redacted(mut self) -> Self {
+        let mut head = Vec::with_capacity(self.head.0.len());
+        for line in self.head.0.split_inclusive(|byte| *byte == b'\n') {
+            let colon = line.iter().position(|byte| *byte == b':');
+            let name = colon.and_then(|colon| std::str::from_utf8(&line[..colon]).ok());
+            match name {
+                Some(name) if is_secret(name.trim()) => {
+                    let end = line.trim_ascii_end().len();
+                    head.extend_from_slice(name.as_bytes());
+                    head.extend_from_slice(b": [redacted]");
+                    head.extend_from_slice(&line[end..]);
+                }
+                _ => head.extend_from_slice(line),
+            }
+        }
+        self.head = head.into();
+        self.trailers = self.trailers.redacted();
         self
     }
 }
@@ -121,10 +149,22 @@ mod tests {
             fault: None,
             wire: None,
             signature: None,
+            injected: None,
         };
         let line = serde_json::to_string(&exchange).unwrap();
         insta::assert_snapshot!(line, @r#"{"number":7,"receivedAt":"2026-01-02T03:04:05.000006Z","peer":"127.0.0.1:40000","version":"HTTP/1.1","request":{"method":"POST","target":"/hooks?a=1","headers":[["x","1"],["x","2"]],"body":"{}"},"reply":{"status":200,"headers":[],"body":""},"durationMs":1.5}"#);
         assert_eq!(serde_json::from_str::<Exchange>(&line).unwrap(), exchange);
         assert_eq!(exchange.request.path(), "/hooks");
+    }
+
+    #[test]
+    fn secrets_are_not_in_the_head_either() {
+        let head = "POST /a:b HTTP/1.1\r\nX: 1\r\nauthorization : t \r\nCookie:a=1\n\r\n";
+        let trailers = Headers::from_iter([("X-Api-Key", "k")]);
+        let wire = Wire { head: head.into(), trailers, ..Wire::default() }.redacted();
+        let shown =
+            "POST /a:b HTTP/1.1\r\nX: 1\r\nauthorization : [redacted] \r\nCookie: [redacted]\n\r\n";
+        assert_eq!(wire.head.to_text(), shown);
+        assert_eq!(wire.trailers.get("x-api-key"), Some("[redacted]"));
     }
 }

@@ -52,8 +52,12 @@ async fn start(keep: Keep) -> Listener {
     let config = Config {
         addr: SocketAddr::from(([127, 0, 0, 1], 0)),
         answer: Answer::Ok,
+        receipt: None,
         keep,
         keep_alive: true,
+        strict: false,
+        h2c: false,
+        tls: None,
         limits: Limits::STANDARD,
         clock: Clock::new(|| jiff::Timestamp::UNIX_EPOCH),
         on_exchange: None,

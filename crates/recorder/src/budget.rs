@@ -6,16 +6,37 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tokio::sync::Notify;
+
 /// A number of bytes that all requests of a listener share.
 #[derive(Debug)]
 pub(crate) struct Budget {
     limit: usize,
     used: AtomicUsize,
+    /// Wakes who waits for room, of whom there is one at the most: the accept loop.
+    freed: Notify,
 }
 
 impl Budget {
     pub(crate) fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { limit, used: AtomicUsize::new(0) })
+        Arc::new(Self { limit, used: AtomicUsize::new(0), freed: Notify::new() })
+    }
+
+    /// Waits until so much is left that another connection can be of use.
+    pub(crate) async fn has_room(&self) {
+        while self.used.load(Ordering::Relaxed) > self.full() {
+            self.freed.notified().await;
+        }
+    }
+
+    /// Above this, nothing new is begun: the rest is for those who hold some and need more to end.
+    const fn tight(&self) -> usize {
+        self.limit - self.limit / 20
+    }
+
+    /// Above this, not even a connection is accepted.
+    const fn full(&self) -> usize {
+        self.limit - self.limit / 50
     }
 
     /// Begins to hold, with nothing.
@@ -43,6 +64,11 @@ impl Held {
         taken.is_ok()
     }
 
+    /// Tells whether so little is left that nothing new should be begun.
+    pub(crate) fn is_tight(&self) -> bool {
+        self.budget.used.load(Ordering::Relaxed) > self.budget.tight()
+    }
+
     /// Holds `more` bytes that exist already, room or not: the next request then finds less.
     pub(crate) fn add(&mut self, more: usize) {
         self.budget.used.fetch_add(more, Ordering::Relaxed);
@@ -52,13 +78,35 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
+        let used = self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
+        let full = self.budget.full();
+        if used > full && used - self.bytes <= full {
+            self.budget.freed.notify_one();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn when_it_is_full_somebody_waits_until_it_is_not() {
+        let budget = Budget::new(100);
+        let (mut one, mut other) = (budget.hold(), budget.hold());
+        assert!(one.grow(95) && !one.is_tight());
+        assert!(other.grow(1) && one.is_tight());
+        budget.has_room().await;
+        assert!(other.grow(3));
+        let waits = tokio::spawn({
+            let budget = Arc::clone(&budget);
+            async move { budget.has_room().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waits.is_finished());
+        drop(other);
+        waits.await.unwrap();
+    }
 
     #[test]
     fn what_is_held_is_missing_until_it_is_given_back() {

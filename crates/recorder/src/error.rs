@@ -181,3 +181,39 @@ pub struct ParsePatternError {
     /// What is wrong with it.
     pub why: &'static str,
 }
+
+/// Why a text is no replies in one line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("column {column}: {what}{}", near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default())]
+pub struct ParseRepliesError {
+    /// The text.
+    pub text: String,
+    /// Where it goes wrong, in characters from 1.
+    pub column: usize,
+    /// What is wrong there.
+    pub what: String,
+    /// The word that was probably meant.
+    pub near: Option<&'static str>,
+}
+
+/// Why a text is no template.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the template is wrong in its line {line}: {why}")]
+pub struct ParseTemplateError {
+    /// The line of the template, from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// Why a file of routes cannot be played.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}{}: {why}", path.display(), place.map(|(line, column)| format!(":{line}:{column}")).unwrap_or_default())]
+pub struct RouteFileError {
+    /// The file.
+    pub path: PathBuf,
+    /// Line and column of what is wrong, from 1, where there is one.
+    pub place: Option<(u64, u64)>,
+    /// What is wrong.
+    pub why: String,
+}

@@ -1,41 +1,43 @@
 //! Forwards a request to the one target that the operator has chosen.
 //!
 //! A kept request comes in; the far side's reply goes out, or one of ours that says why there is none:
-//! 502, 504, 508. The body is framed anew and the header lines that belong to one connection stay on
-//! it; all else is passed on as it came. It follows no redirect, asks no proxy, and tries once.
+//! 501, 502, 504, 508. The body is framed anew and the header lines that belong to one connection stay on
+//! it; all else is passed on as it came. It looks no name up, follows no redirect, asks no proxy, switches
+//! to no other protocol, and tries once.
 
 use std::error::Error;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
-use hyper::http::uri::{PathAndQuery, Scheme};
+use hyper::http::uri::Scheme;
 use hyper::{Method, Request as HttpRequest, StatusCode, Uri};
 use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use ringback_exchange::{Forwarded, Headers, Reply, Request};
+use ringback_exchange::{Content, Forwarded, Headers, Reply, Request};
 use rustls::ClientConfig;
 use tokio::time::Instant;
-use url::Url;
 
 use crate::body;
 use crate::budget::Budget;
 use crate::error::StartError;
 use crate::limits::Limits;
 use crate::message;
+use crate::upstream::{Pinned, Target, Upstream, refuse};
 
 /// Marks what we have forwarded. A request that carries it already has come round in a circle.
 const HOP: HeaderName = HeaderName::from_static("ringback-hop");
 
 /// Header lines that belong to one connection (RFC 9110 section 7.6.1), besides those that `Connection`
 /// names.
-const HOP_BY_HOP: [&str; 9] = [
+const HOP_BY_HOP: [&str; 10] = [
     "connection",
+    // What it asks for has been given: we have taken the body, and send it at once.
+    "expect",
     "keep-alive",
     "proxy-authenticate",
     "proxy-authorization",
@@ -49,20 +51,11 @@ const HOP_BY_HOP: [&str; 9] = [
 /// Forwards to one target.
 #[derive(Debug)]
 pub(crate) struct Relay {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector<Pinned>>, Full<Bytes>>,
     target: Target,
     within: Duration,
     body_bytes: usize,
     budget: Arc<Budget>,
-}
-
-/// Where requests go: the parts of its address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Target {
-    scheme: Scheme,
-    authority: String,
-    path: String,
-    query: Option<String>,
 }
 
 /// Why there is no reply from the far side.
@@ -72,10 +65,18 @@ struct Failure {
 }
 
 impl Relay {
-    pub(crate) fn new(url: &Url, limits: &Limits, budget: Arc<Budget>) -> Result<Self, StartError> {
+    pub(crate) fn new(
+        upstream: &Upstream,
+        limits: &Limits,
+        budget: Arc<Budget>,
+    ) -> Result<Self, StartError> {
+        let Upstream { url, addresses } = upstream;
         let target = Target::new(url)?;
+        if addresses.is_empty() {
+            return Err(refuse(url, "its host has no address"));
+        }
         let tls = tls(&target.scheme).map_err(|error| refuse(url, &error.to_string()))?;
-        let mut http = HttpConnector::new();
+        let mut http = HttpConnector::new_with_resolver(Pinned(addresses.as_slice().into()));
         http.enforce_http(false);
         http.set_nodelay(true);
         let connector = HttpsConnectorBuilder::new()
@@ -104,6 +105,11 @@ impl Relay {
             let why = format!("a request for `{}` cannot be forwarded", request.target);
             return (message::problem(StatusCode::NOT_IMPLEMENTED, &why), None);
         };
+        if let Some(coding) = odd_coding(&request.headers) {
+            let why =
+                format!("the transfer coding `{coding}` cannot be undone, and so not be passed on");
+            return (message::problem(StatusCode::NOT_IMPLEMENTED, &why), None);
+        }
         let url = uri.to_string();
         let begun = Instant::now();
         let outcome = match tokio::time::timeout(self.within, self.exchange(request, uri)).await {
@@ -130,14 +136,26 @@ impl Relay {
             Failure { status: StatusCode::BAD_GATEWAY, why: format!("{what}: {}", root(&error)) }
         })?;
         let (head, incoming) = response.into_parts();
+        let unusable = |why: String| Failure { status: StatusCode::BAD_GATEWAY, why };
+        // Passed on, it would leave our client speaking a protocol to somebody who reads HTTP.
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(unusable(
+                "it switches to another protocol, which nobody asked for".to_owned(),
+            ));
+        }
         // The listener's own layer counts the bytes again when they are answered.
         let mut held = self.budget.hold();
         let (bytes, fault) = body::collect(incoming, self.body_bytes, self.within, &mut held).await;
         if let Some(fault) = fault {
             let why = format!("its reply cannot be used: {}", fault.to_sentence(bytes.len()));
-            return Err(Failure { status: StatusCode::BAD_GATEWAY, why });
+            return Err(unusable(why));
         }
         let mut reply = message::reply(&head, bytes);
+        if let Some(coding) = odd_coding(&reply.headers) {
+            let why =
+                format!("its reply has the transfer coding `{coding}`, which cannot be undone");
+            return Err(unusable(why));
+        }
         drop_hop_by_hop(&mut reply.headers);
         Ok(reply)
     }
@@ -164,62 +182,6 @@ impl Relay {
     }
 }
 
-impl Target {
-    fn new(url: &Url) -> Result<Self, StartError> {
-        let scheme = match url.scheme() {
-            "http" => Scheme::HTTP,
-            "https" => Scheme::HTTPS,
-            _ => return Err(refuse(url, "only `http` and `https` can be forwarded to")),
-        };
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(refuse(url, "credentials do not belong in an address"));
-        }
-        let Some(host) = url.host_str() else { return Err(refuse(url, "it has no host")) };
-        let authority = match url.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
-        };
-        let target = Self {
-            scheme,
-            authority,
-            path: url.path().to_owned(),
-            query: url.query().map(str::to_owned),
-        };
-        match target.uri("/") {
-            Some(_) => Ok(target),
-            None => Err(refuse(url, "it is no address that HTTP can carry")),
-        }
-    }
-
-    /// Appends the path and query of a request's target, which may be a whole address.
-    ///
-    /// The root of the listener is the target itself: `/` behind `http://h/hooks` is `/hooks`, and not
-    /// `/hooks/`, which is another resource.
-    fn uri(&self, request_target: &str) -> Option<Uri> {
-        let asked: Uri = request_target.parse().ok()?;
-        let asked = asked.path_and_query()?;
-        let rest = asked.path().strip_prefix('/')?;
-        let mut path = self.path.clone();
-        if !rest.is_empty() {
-            if !path.ends_with('/') {
-                path.push('/');
-            }
-            path.push_str(rest);
-        }
-        let mut mark = '?';
-        for query in [self.query.as_deref(), asked.query()].into_iter().flatten() {
-            let _ = write!(path, "{mark}{query}");
-            mark = '&';
-        }
-        Uri::builder()
-            .scheme(self.scheme.clone())
-            .authority(self.authority.as_str())
-            .path_and_query(path.parse::<PathAndQuery>().ok()?)
-            .build()
-            .ok()
-    }
-}
-
 /// Reads the system's certificates only when they are needed: a machine without any can still forward
 /// to its own ports.
 fn tls(scheme: &Scheme) -> Result<ClientConfig, Box<dyn Error>> {
@@ -234,20 +196,26 @@ fn tls(scheme: &Scheme) -> Result<ClientConfig, Box<dyn Error>> {
     Ok(builder.with_no_client_auth())
 }
 
+/// Returns the transfer coding when it is another than `chunked`, the only one that has been undone when a
+/// body is here (RFC 9112 section 6.1).
+fn odd_coding(headers: &Headers) -> Option<String> {
+    let codings: Vec<_> = headers.get_all("transfer-encoding").map(Content::to_text).collect();
+    let coding = codings.join(", ");
+    let is_plain = coding.split(',').all(|coding| {
+        let coding = coding.trim();
+        coding.is_empty()
+            || coding.eq_ignore_ascii_case("chunked")
+            || coding.eq_ignore_ascii_case("identity")
+    });
+    (!is_plain).then_some(coding)
+}
+
 fn drop_hop_by_hop(headers: &mut Headers) {
     let mut named: Vec<String> = HOP_BY_HOP.map(str::to_owned).to_vec();
     for value in headers.get_all("connection") {
         named.extend(value.to_text().split(',').map(|name| name.trim().to_ascii_lowercase()));
     }
     headers.0.retain(|line| !named.contains(&line.0.to_ascii_lowercase()));
-}
-
-fn refuse(url: &Url, why: &str) -> StartError {
-    let mut url = url.clone();
-    // Where these fail there are no credentials to be taken away.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    StartError::Target { url: url.to_string(), why: why.to_owned() }
 }
 
 /// Returns what the innermost cause says: the outer ones only say that the client failed.
@@ -262,45 +230,6 @@ fn root(error: &dyn Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn target(url: &str) -> Target {
-        Target::new(&url.parse().unwrap()).unwrap()
-    }
-
-    #[test]
-    fn paths_and_queries_are_appended_to_the_target() {
-        let check = |target_url: &str, asked: &str, sent: &str| {
-            let uri = target(target_url).uri(asked).map(|uri| uri.to_string());
-            assert_eq!(uri.as_deref(), Some(sent), "{target_url} and {asked}");
-        };
-        check("http://h", "/", "http://h/");
-        check("http://h:3000", "/a?b=1", "http://h:3000/a?b=1");
-        check("http://h:80/", "/a", "http://h/a");
-        check("http://h/hooks", "/", "http://h/hooks");
-        check("http://h/hooks", "/?b=1", "http://h/hooks?b=1");
-        check("http://h/hooks", "/a", "http://h/hooks/a");
-        check("http://h/hooks/", "/a/", "http://h/hooks/a/");
-        check("http://h/hooks/", "/", "http://h/hooks/");
-        check("http://h/?t=1", "/a?b=%20", "http://h/a?t=1&b=%20");
-        check("http://h/", "/a//../%2e%2e/b", "http://h/a//../%2e%2e/b");
-        check("http://[::1]:3000/", "/a", "http://[::1]:3000/a");
-        check("http://h/", "http://evil/a?b", "http://h/a?b");
-        assert_eq!(target("http://h/").uri("*"), None);
-        assert_eq!(target("http://h/").uri("evil:443"), None);
-    }
-
-    #[test]
-    fn targets_that_are_none_are_refused() {
-        let why = |url: &str| Target::new(&url.parse().unwrap()).unwrap_err().to_string();
-        assert_eq!(
-            why("ftp://h/"),
-            "requests cannot be forwarded to `ftp://h/`: only `http` and `https` can be forwarded to"
-        );
-        assert_eq!(
-            why("http://u:p4ss@h/"),
-            "requests cannot be forwarded to `http://h/`: credentials do not belong in an address"
-        );
-    }
 
     #[test]
     fn a_target_over_tls_has_its_certificates() {

@@ -38,6 +38,14 @@ pub(crate) struct Arrival {
     pub(crate) signature: Option<String>,
 }
 
+impl Arrival {
+    /// The bytes that it brings: of its body, and of its head as it came.
+    fn bytes(&self) -> usize {
+        let head = self.wire.as_ref().map_or(0, |wire| wire.head.0.len());
+        self.request.body.0.len() + head
+    }
+}
+
 /// A [`Keep`] at work.
 ///
 /// Whoever keeps also gives the numbers, so that a request that could not be kept leaves no gap.
@@ -67,7 +75,7 @@ impl Keeper {
     ) -> Result<u64, String> {
         match self {
             Self::Nothing(last) => Ok(last.fetch_add(1, Ordering::Relaxed) + 1),
-            Self::Memory(recording) => recording.arrive(arrival.request.body.0.len()),
+            Self::Memory(recording) => recording.arrive(arrival.bytes()),
             Self::Store(store) => store.put_request(Arc::clone(arrival), within).await,
         }
     }

@@ -23,8 +23,12 @@
 //! let listener = Listener::start(Config {
 //!     addr: SocketAddr::from(([127, 0, 0, 1], 0)),
 //!     answer: Answer::Ok,
+//!     receipt: None,
 //!     keep: Keep::Memory(recording.clone()),
 //!     keep_alive: false,
+//!     strict: false,
+//!     h2c: false,
+//!     tls: None,
 //!     limits: Limits::STANDARD,
 //!     clock: Clock::new(|| jiff::Timestamp::UNIX_EPOCH),
 //!     on_exchange: None,
@@ -42,30 +46,67 @@ mod answer;
 mod body;
 mod budget;
 mod capture;
+mod chance;
+mod chunks;
 mod clock;
+mod condition;
 mod connection;
+mod delay;
+mod dev_ca;
 mod error;
+mod fault;
 mod forward;
+mod framing;
+mod http2;
 mod inspector;
 mod keep;
+mod limit_table;
 mod limits;
+mod line;
 mod listener;
 mod message;
+mod patient;
 mod pattern;
+mod receipt;
 mod recording;
+mod refusal;
+mod replies;
+mod reply_line;
+mod route_file;
 mod script;
+mod stage;
 mod store;
+mod stream;
+mod tape;
+mod tee;
+mod tls;
+mod view;
+
+mod template;
+mod upstream;
 
 pub use answer::Answer;
 pub use clock::Clock;
-pub use error::{ParsePatternError, StartError, StoreError};
+pub use condition::{Condition, Expected};
+pub use delay::{Delay, ParseDelayError};
+pub use dev_ca::DevCa;
+pub use error::{
+    ParsePatternError, ParseRepliesError, ParseTemplateError, RouteFileError, StartError,
+    StoreError,
+};
+pub use fault::Fault;
 pub use inspector::{Feed, Inspector, InspectorConfig, Source, Summary};
 pub use keep::Keep;
+pub use limit_table::{Limit, LimitError};
 pub use limits::Limits;
 pub use listener::{Config, Drained, Listener};
 pub use pattern::PathPattern;
+pub use receipt::Receipt;
 pub use recording::{Ended, Recording, Room, Waited};
-pub use script::{Route, Script, ScriptedReply};
+pub use script::{Body, Place, Replies, Route, Script, ScriptedReply, Turn};
 pub use store::{
     Durability, Exchanges, Keeping, Notice, Opened, Repaired, Retention, Searched, Store,
 };
+pub use template::Template;
+pub use tls::{Tls, TlsError};
+pub use upstream::Upstream;

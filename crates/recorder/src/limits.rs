@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::body::{Least, Pace};
+
 /// How long, how much and how many. Reaching a limit ends one request or one connection, never the
 /// listener, and is told to the client wherever HTTP can still tell it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,12 +15,17 @@ pub struct Limits {
     pub head: Duration,
     /// From the end of the head to the end of the body; then 408.
     pub body: Duration,
+    /// For which a body may be slower than `body_rate` at its beginning; then 408.
+    pub body_grace: Duration,
     /// For a client to take the whole of a reply; then the connection is reset.
     pub reply: Duration,
     /// For the store to commit; then 503.
     pub store: Duration,
     /// For the far side of a forwarded request, from connecting to the last byte of its reply; then 504.
     pub forward: Duration,
+    /// For which a fault is played that has no end of its own, a `timeout` or a `drip`; then the
+    /// connection is closed, or reset.
+    pub fault: Duration,
     /// For which the rest of a refused request is still read and thrown away: closing at once would
     /// reset the connection, and the client might lose the reply that tells it why.
     pub linger: Duration,
@@ -30,6 +37,23 @@ pub struct Limits {
     pub header_lines: usize,
     /// Bytes of a request's body, and of a forwarded request's reply; above it 413, or 502.
     pub body_bytes: usize,
+    /// Bytes a second that a body must have at the least, after `body_grace`; below it 408.
+    pub body_rate: usize,
+    /// Requests at a time on one connection of HTTP/2; above it they are refused, to be sent again.
+    pub streams: usize,
+    /// Bytes of a head of HTTP/2, each line with 32 more (RFC 9113 section 6.5.2); above it 431.
+    pub stream_head_bytes: usize,
+    /// Bytes that a client may send ahead on one request of HTTP/2; above it the connection is ended.
+    pub stream_window: usize,
+    /// Bytes that a client may send ahead on a connection of HTTP/2; above it the connection is ended.
+    pub connection_window: usize,
+    /// For a connection of HTTP/2 to be silent before it is asked for a sign of life.
+    pub ping: Duration,
+    /// For that sign to come; then the connection is closed.
+    pub ping_answer: Duration,
+    /// Requests that a client of HTTP/2 may have begun and taken back before anybody looked at them;
+    /// above it the connection is ended.
+    pub resets: usize,
     /// Connections at a time; above it clients wait in the system's queue. The listener lowers it to
     /// what the process may open, less 128 files for everything else.
     pub connections: usize,
@@ -43,18 +67,42 @@ impl Limits {
         first_byte: Duration::from_secs(5),
         head: Duration::from_secs(10),
         body: Duration::from_secs(30),
+        body_grace: Duration::from_secs(5),
         reply: Duration::from_secs(30),
         store: Duration::from_secs(10),
         forward: Duration::from_secs(30),
+        fault: Duration::from_secs(300),
         linger: Duration::from_secs(1),
         // A program that is told to end has ended within ten: closing the store takes some of them.
         drain: Duration::from_secs(8),
         head_bytes: 64 << 10,
         header_lines: 100,
         body_bytes: 10 << 20,
+        body_rate: 1 << 10,
+        streams: 100,
+        stream_head_bytes: 32 << 10,
+        stream_window: 64 << 10,
+        connection_window: 1 << 20,
+        ping: Duration::from_secs(20),
+        ping_answer: Duration::from_secs(10),
+        resets: 20,
         connections: 10_000,
         bytes_in_flight: 256 << 20,
     };
+}
+
+impl Limits {
+    /// Returns the limits as this process can keep them: with no more connections than it may open files.
+    #[must_use]
+    pub fn here(self) -> Self {
+        Self { connections: lower_to_system(self.connections), ..self }
+    }
+
+    /// Returns how long the body of a request may take.
+    pub(crate) const fn pace(&self) -> Pace {
+        let least = Least { bytes_per_second: self.body_rate, grace: self.body_grace };
+        Pace { within: self.body, least: Some(least) }
+    }
 }
 
 /// Files that are not connections: the store, the runtime, the far side's sockets when all is quiet.
@@ -62,7 +110,7 @@ const FILES_FOR_OTHERS: usize = 128;
 
 /// Lowers a number of connections to what the process may open. Without this the limit of the system
 /// would be met inside `accept`, where the only thing left to do is to let clients hang.
-pub(crate) fn lower_to_system(connections: usize) -> usize {
+fn lower_to_system(connections: usize) -> usize {
     let table = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
     lower(connections, open_files(&table))
 }

@@ -18,12 +18,15 @@ use crate::answer::{Answer, Responder};
 use crate::budget::Budget;
 use crate::capture::Capture;
 use crate::clock::Clock;
-use crate::connection;
+use crate::connection::{self, Speech};
 use crate::error::StartError;
 use crate::inspector::Feed;
 use crate::keep::{Keep, Keeper};
-use crate::limits::{self, Limits};
+use crate::limits::Limits;
+use crate::receipt::Receipt;
 use crate::store::Ended;
+use crate::tls::Tls;
+use crate::view::View;
 
 /// What a store gets to close its file when draining has taken all the time there was. It has nothing
 /// to write then: whoever waited for it has been cut.
@@ -40,17 +43,27 @@ pub struct Config {
     pub addr: SocketAddr,
     /// What it answers.
     pub answer: Answer,
+    /// How it judges signatures, if it does.
+    pub receipt: Option<Receipt>,
     /// Where it keeps what it has seen.
     pub keep: Keep,
     /// Whether a connection takes a second request. Off for a listener that comes and goes: a client
     /// that pools connections would try its next request on one that is gone.
     pub keep_alive: bool,
+    /// Whether a request that two servers may read differently is answered 400: with two lengths, say,
+    /// or without a Host. Such requests are marked in any case.
+    pub strict: bool,
+    /// Whether clients may begin with HTTP/2 without TLS ("prior knowledge"). On the same port, beside
+    /// HTTP/1.
+    pub h2c: bool,
+    /// With what TLS is spoken, when it is; then nothing else is. Clients choose HTTP/1.1 or HTTP/2.
+    pub tls: Option<Tls>,
     /// How long, how much, how many.
     pub limits: Limits,
     /// The wall clock.
     pub clock: Clock,
-    /// Where each exchange is shown when its reply is on its way. When the channel is full the view
-    /// misses it, and [`Drained::unseen`] counts it; the exchange is kept all the same.
+    /// Where each exchange is shown when its reply is on its way. When the channel is full, or 32 MiB of bodies wait in
+    /// it, the view misses it, and [`Drained::unseen`] counts it; the exchange is kept all the same.
     pub on_exchange: Option<mpsc::Sender<Exchange>>,
     /// Where it tells what happens, for an [inspector](crate::Inspector).
     pub feed: Option<Feed>,
@@ -60,6 +73,7 @@ pub struct Config {
 #[derive(Debug)]
 pub struct Listener {
     addr: SocketAddr,
+    scheme: &'static str,
     stop: watch::Sender<bool>,
     accepting: JoinHandle<Drained>,
 }
@@ -74,6 +88,8 @@ pub struct Drained {
     pub refused: u64,
     /// Exchanges that the live view has missed because it was full.
     pub unseen: u64,
+    /// Connections that were reset as they were accepted, because the script says so.
+    pub reset_on_accept: u64,
     /// Whether the store could not be closed in time: its disk does not answer. What was acknowledged
     /// is on it all the same.
     pub store_stuck: bool,
@@ -91,23 +107,41 @@ impl Listener {
     /// When the address cannot be taken, when a route of the script cannot be played, and when the
     /// target cannot be forwarded to.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let Config { addr, answer, keep, keep_alive, limits, clock, on_exchange, feed } = config;
+        let Config {
+            addr,
+            answer,
+            receipt,
+            keep,
+            keep_alive,
+            strict,
+            h2c,
+            tls,
+            limits,
+            clock,
+            on_exchange,
+            feed,
+        } = config;
+        let limits = limits.here();
         let budget = Budget::new(limits.bytes_in_flight);
+        let upstream = match &answer {
+            Answer::Forward(upstream) => Some(upstream.clone()),
+            Answer::Ok | Answer::Script(_) => None,
+        };
         let responder = Responder::new(answer, &limits, &budget)?;
         let socket = TcpListener::bind(addr).await.map_err(|source| refused(addr, source))?;
         let addr = socket.local_addr().map_err(|source| refused(addr, source))?;
-        let capture = Arc::new(Capture::new(
-            limits,
-            clock,
-            budget,
-            keep.into(),
-            responder,
-            on_exchange,
-            feed,
-        ));
+        if let Some(upstream) = upstream {
+            upstream.is_elsewhere(addr)?;
+        }
+        let view = View::new(on_exchange, feed);
+        let capture =
+            Capture::new(limits, clock, budget, keep.into(), responder, receipt, view, strict);
+        let capture = Arc::new(capture);
         let (stop, stopped) = watch::channel(false);
-        let accepting = tokio::spawn(run(socket, capture, keep_alive, stopped));
-        Ok(Self { addr, stop, accepting })
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let speech = Speech { keep_alive, h2c, tls };
+        let accepting = tokio::spawn(run(socket, capture, speech, stopped));
+        Ok(Self { addr, scheme, stop, accepting })
     }
 
     /// Returns the address that is listened on, with the port that the system chose.
@@ -125,7 +159,7 @@ impl Listener {
                 IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
             });
         }
-        format!("http://{addr}")
+        format!("{}://{addr}", self.scheme)
     }
 
     /// Takes no more connections, lets the requests under way end, cuts what has not ended by
@@ -164,16 +198,16 @@ pub(crate) fn refused(addr: SocketAddr, source: io::Error) -> StartError {
 async fn run(
     socket: TcpListener,
     capture: Arc<Capture>,
-    keep_alive: bool,
+    speech: Speech,
     mut stop: watch::Receiver<bool>,
 ) -> Drained {
-    let places = Arc::new(Semaphore::new(limits::lower_to_system(capture.limits.connections)));
+    let places = Arc::new(Semaphore::new(capture.limits.connections));
     let mut connections = JoinSet::new();
     let stopped = stop.clone();
     let serve = |connections: &mut JoinSet<()>, (stream, peer, place): Accepted| {
-        let (capture, stopped) = (Arc::clone(&capture), stopped.clone());
+        let (capture, speech, stopped) = (Arc::clone(&capture), speech.clone(), stopped.clone());
         connections.spawn(async move {
-            connection::serve(stream, peer, capture, keep_alive, stopped).await;
+            connection::serve(stream, peer, capture, speech, stopped).await;
             drop(place);
         });
     };
@@ -182,7 +216,7 @@ async fn run(
             _ = stop.wait_for(|stop| *stop) => break,
             // Ended tasks are collected as they end, or the set would grow for ever.
             Some(_) = connections.join_next() => {}
-            accepted = accept(&socket, &places) => if let Some(accepted) = accepted {
+            accepted = accept(&socket, &places, &capture) => if let Some(accepted) = accepted {
                 serve(&mut connections, accepted);
             }
         }
@@ -199,10 +233,15 @@ async fn run(
 
 type Accepted = (TcpStream, SocketAddr, OwnedSemaphorePermit);
 
-/// Accepts a connection when there is a place for it. A place first: above the limit clients wait in
-/// the system's queue instead of in our memory.
-async fn accept(socket: &TcpListener, places: &Arc<Semaphore>) -> Option<Accepted> {
+/// Accepts a connection when there is a place for it, and bytes to be held for it. Both first: above the
+/// limits clients wait in the system's queue instead of in our memory.
+async fn accept(
+    socket: &TcpListener,
+    places: &Arc<Semaphore>,
+    capture: &Capture,
+) -> Option<Accepted> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
+    capture.budget.has_room().await;
     match socket.accept().await {
         Ok((stream, peer)) => Some((stream, peer, place)),
         Err(error) => {
@@ -233,7 +272,8 @@ fn accept_waiting(socket: TcpListener, places: &Arc<Semaphore>) -> Vec<Accepted>
 /// Gives up the capture; the store may take what is `left` of the time to end in, and at least a second.
 async fn close(capture: Arc<Capture>, cut: usize, left: Duration) -> Drained {
     let (refused, unseen) = (capture.refused(), capture.unseen());
-    let mut drained = Drained { cut, refused, unseen, ..Drained::default() };
+    let reset_on_accept = capture.reset();
+    let mut drained = Drained { cut, refused, unseen, reset_on_accept, ..Drained::default() };
     // No connection is left that could hold the other end.
     match Arc::into_inner(capture).map(Capture::into_keeper) {
         Some(Keeper::Store(store)) => match store.finish(left.max(CLOSE_MIN)).await {

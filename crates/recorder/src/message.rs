@@ -5,24 +5,15 @@ use hyper::header::{
     CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
 };
 use hyper::{Response, StatusCode, http};
-use ringback_exchange::{Content, Headers, Reply, Request};
-
-/// Takes over the head of a request, and the body that was collected apart.
-pub(crate) fn request(head: &http::request::Parts, body: Bytes) -> Request {
-    Request {
-        method: head.method.to_string(),
-        target: head.uri.to_string(),
-        headers: headers(&head.headers),
-        body: body.into(),
-    }
-}
+use ringback_exchange::{Content, Headers, Reply};
 
 /// Takes over the head of a reply, and the body that was collected apart.
 pub(crate) fn reply(head: &http::response::Parts, body: Bytes) -> Reply {
     Reply { status: head.status.as_u16(), headers: headers(&head.headers), body: body.into() }
 }
 
-fn headers(map: &HeaderMap) -> Headers {
+/// Takes over header lines.
+pub(crate) fn headers(map: &HeaderMap) -> Headers {
     map.iter().map(|(name, value)| (name.as_str(), value.as_bytes().to_vec())).collect()
 }
 

@@ -21,7 +21,8 @@ pub struct PathPattern {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Segment {
     Itself(String),
-    Any,
+    /// Any one that is not empty, with the name that it has in the pattern.
+    Any(Option<String>),
 }
 
 impl PathPattern {
@@ -31,10 +32,20 @@ impl PathPattern {
         let mut parts = rest.split('/');
         let fit = self.segments.iter().all(|segment| match (segment, parts.next()) {
             (Segment::Itself(text), Some(part)) => text == part,
-            (Segment::Any, Some(part)) => !part.is_empty(),
+            (Segment::Any(_), Some(part)) => !part.is_empty(),
             (_, None) => false,
         });
         fit && parts.next().is_none()
+    }
+
+    /// Returns what the names stand for in a path that fits, as it was sent.
+    pub(crate) fn parameters<'a>(&'a self, path: &'a str) -> Vec<(&'a str, &'a str)> {
+        let parts = path.strip_prefix('/').unwrap_or_default().split('/');
+        let named = self.segments.iter().zip(parts).filter_map(|(segment, part)| match segment {
+            Segment::Any(Some(name)) => Some((name.as_str(), part)),
+            _ => None,
+        });
+        named.collect()
     }
 }
 
@@ -53,9 +64,15 @@ impl FromStr for PathPattern {
         for part in rest.split('/') {
             let named = part.strip_prefix('{').and_then(|part| part.strip_suffix('}'));
             segments.push(match (part, named) {
-                ("*", _) => Segment::Any,
+                ("*", _) => Segment::Any(None),
                 (_, Some("")) => return refuse("`{}` has no name"),
-                (_, Some(name)) if !name.contains(['{', '}', '*']) => Segment::Any,
+                (_, Some(name)) if !name.contains(['{', '}', '*']) => {
+                    let segment = Segment::Any(Some(name.to_owned()));
+                    if segments.contains(&segment) {
+                        return refuse("a name stands for one segment");
+                    }
+                    segment
+                }
                 _ if part.contains(['{', '}', '*']) => {
                     return refuse("`{name}` and `*` stand for a whole segment");
                 }
@@ -98,12 +115,22 @@ mod tests {
     }
 
     #[test]
+    fn names_stand_for_what_is_in_their_place() {
+        let pattern: PathPattern = "/customers/{id}/*/{note}".parse().unwrap();
+        assert_eq!(
+            pattern.parameters("/customers/4%202/notes/7"),
+            [("id", "4%202"), ("note", "7")]
+        );
+    }
+
+    #[test]
     fn what_is_no_pattern_is_refused_with_its_reason() {
         let why = |text: &str| text.parse::<PathPattern>().unwrap_err().why;
         assert_eq!(why("a"), "it does not begin with `/`");
         assert_eq!(why(""), "it does not begin with `/`");
         assert_eq!(why("/a?b"), "a pattern is for the path alone, without `?` and `#`");
         assert_eq!(why("/{}"), "`{}` has no name");
+        assert_eq!(why("/{a}/{a}"), "a name stands for one segment");
         for text in ["/a{b}", "/{a}b", "/a*", "/**", "/{", "/{a{b}}", "/{*}"] {
             assert_eq!(why(text), "`{name}` and `*` stand for a whole segment", "{text}");
         }

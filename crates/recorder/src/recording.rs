@@ -389,6 +389,7 @@ mod tests {
             fault: None,
             wire: None,
             signature: None,
+            injected: None,
         })
     }
 

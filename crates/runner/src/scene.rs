@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use ringback_recorder::{
-    Answer, Config, Keep, Limits, Listener, PathPattern, Recording, Room, Route, Script,
-    ScriptedReply, StartError,
+    Answer, Body, Condition, Config, Delay, Keep, Limits, Listener, PathPattern, Recording, Room,
+    Route, Script, ScriptedReply, StartError,
 };
 use ringback_sample::Sample;
 use ringback_scenario::{Downstream, Scenario, interpolate_text};
@@ -122,10 +122,17 @@ async fn listen(
     let routes = downstream.routes.iter().map(route).collect::<Result<_, _>>();
     let config = Config {
         addr,
-        answer: Answer::Script(Script { routes: routes.map_err(Trouble::Scenario)? }),
+        answer: Answer::Script(Script {
+            routes: routes.map_err(Trouble::Scenario)?,
+            ..Script::default()
+        }),
+        receipt: None,
         keep: Keep::Memory(recording),
         // The next scenario listens anew; a kept connection to this listener would be dead then.
         keep_alive: false,
+        strict: false,
+        h2c: false,
+        tls: None,
         limits: Limits::STANDARD,
         clock: settings.clock.clone(),
         on_exchange: None,
@@ -146,15 +153,14 @@ fn route(route: &ringback_scenario::Route) -> Result<Route, String> {
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect(),
-        body: reply.body.clone().into(),
-        delay: reply.delay,
-        times: Some(reply.times),
+        body: Body::Bytes(reply.body.clone().into()),
+        delay: reply.delay.map_or(Delay::NONE, Delay::Fixed),
+        times: reply.times,
+        ..ScriptedReply::default()
     };
-    Ok(Route {
-        method: route.method.clone(),
-        path,
-        replies: route.replies.iter().map(reply).collect(),
-    })
+    let replies: Vec<_> = route.replies.iter().map(reply).collect();
+    let when = Condition { method: route.method.clone(), path: Some(path), ..Condition::default() };
+    Ok(Route { when, replies: replies.into() })
 }
 
 /// Writes an error with the chain of its sources.

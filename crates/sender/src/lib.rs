@@ -68,5 +68,5 @@ pub use retry::{
 pub use run::{IN_FLIGHT_MAX, Prepared, Run, STOP_GRACE, Settled, Try, WAITING_MAX, run};
 pub use style::{Method, MethodError, Style};
 pub use summary::{Percentiles, Summary};
-pub use target::{IDLE_MAX, Target, TargetError};
+pub use target::{IDLE_MAX, Target, TargetError, UpstreamError, upstream_addresses};
 pub use tls::{Tls, TlsError};

@@ -434,7 +434,14 @@ impl<'a, F: FnMut(Settled)> Flight<'a, F> {
             (Fate::GivenUp, None)
         } else {
             let drawn_by = (self.run.plan.seed, turn.delivery);
-            match self.run.retry.next(&attempt.outcome, number, drawn_by, self.clock.wall(now)) {
+            // What was done to a request on purpose decides what is right about its answer.
+            let is_right = !attempt.is_against_receiver();
+            let now_there = self.clock.wall(now);
+            let next = match &attempt.fault {
+                Some(_) if is_right => Next::Nothing,
+                _ => self.run.retry.next(&attempt.outcome, number, drawn_by, now_there),
+            };
+            match next {
                 Next::Again(wait) => {
                     let again = Again {
                         due: now.saturating_add(wait),
@@ -450,11 +457,7 @@ impl<'a, F: FnMut(Settled)> Flight<'a, F> {
                 }
                 Next::Exhausted => (Fate::Exhausted, None),
                 Next::Gone => (Fate::Gone, None),
-                Next::Nothing => {
-                    let is_success =
-                        matches!(&attempt.outcome, Outcome::Answered(reply) if reply.is_success());
-                    (if is_success { Fate::Succeeded } else { Fate::Failed }, None)
-                }
+                Next::Nothing => (if is_right { Fate::Succeeded } else { Fate::Failed }, None),
             }
         };
         attempt.number = number;

@@ -25,7 +25,7 @@ use crate::engine::{Engine, EngineError, choose};
 use crate::fault::Faults;
 use crate::guard::{GuardError, Permissions, caps, permit, permit_plan};
 use crate::headers::{HeaderError, check, overlay};
-use crate::options::{Options, Resolve};
+use crate::options::{CONNECT_TIMEOUT, Options, Resolve};
 use crate::plan::Plan;
 use crate::reach::Reach;
 use crate::style::Style;
@@ -393,4 +393,35 @@ where
         Ok(Err(error)) => Err(format!("`{name}` has no address: {error}")),
         Err(_) => Err(format!("no address of `{name}` came within {time_limit:?}")),
     }
+}
+
+/// Returns where a server is that requests are forwarded to, for a proxy that its operator has pointed
+/// there: every address of the host, looked up once.
+///
+/// # Errors
+///
+/// When the host has no address, or any of them is one that nothing is ever sent to, as a cloud's metadata
+/// service. Whatever else is beyond this machine is the operator's choice.
+pub async fn upstream_addresses(url: &Url) -> Result<Vec<SocketAddr>, UpstreamError> {
+    let found = find_addresses(url, &[], CONNECT_TIMEOUT, |host, port| async move {
+        let found = tokio::net::lookup_host((host, port)).await?;
+        Ok(found.map(|address| address.ip()).collect())
+    });
+    let addresses = found.await.map_err(UpstreamError::NoAddress)?;
+    if let Err(error @ GuardError::Never { .. }) = permit(url, &addresses, Permissions::default()) {
+        return Err(UpstreamError::Guard(error));
+    }
+    let port = url.port_or_known_default().unwrap_or_default();
+    Ok(addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect())
+}
+
+/// Why requests cannot be forwarded to a server.
+#[derive(Debug, thiserror::Error)]
+pub enum UpstreamError {
+    /// The host has none, for this reason.
+    #[error("{0}")]
+    NoAddress(String),
+    /// Nothing is ever sent to it.
+    #[error(transparent)]
+    Guard(GuardError),
 }

@@ -31,6 +31,7 @@ use tokio::time::timeout;
 
 pub use feed::Feed;
 pub use source::Source;
+pub(crate) use summary::EventIds;
 pub use summary::Summary;
 
 use crate::error::StartError;

@@ -233,6 +233,7 @@ mod tests {
             fault: None,
             wire: None,
             signature: None,
+            injected: None,
         }
     }
 

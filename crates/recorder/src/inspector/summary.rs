@@ -41,14 +41,14 @@ pub struct Summary {
 /// The two keys of an event that tell which one it is.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct EventIds {
-    pub(super) event_type: Option<String>,
-    pub(super) event_id: Option<String>,
+pub(crate) struct EventIds {
+    pub(crate) event_type: Option<String>,
+    pub(crate) event_id: Option<String>,
 }
 
 impl EventIds {
     /// Reads them from a body; none of them when it is no JSON object, or they are no strings.
-    pub(super) fn of(body: &[u8]) -> Self {
+    pub(crate) fn of(body: &[u8]) -> Self {
         serde_json::from_slice(body).unwrap_or_default()
     }
 }

@@ -129,6 +129,7 @@ fn exchange(row: &Row<'_>) -> rusqlite::Result<Result<Exchange, String>> {
     let head: Option<Vec<u8>> = row.get("head")?;
     let trailers: Option<String> = row.get("trailers")?;
     let notes: Option<String> = row.get("notes")?;
+    let injected = row.get("injected")?;
     Ok((|| {
         let wire = match (connection, head) {
             (Some(connection), Some(head)) => Some(Wire {
@@ -162,6 +163,7 @@ fn exchange(row: &Row<'_>) -> rusqlite::Result<Result<Exchange, String>> {
             fault,
             wire,
             signature,
+            injected,
             forwarded: forwarded_url.map(|url| Forwarded {
                 url,
                 duration_ms: forwarded_ms.unwrap_or_default(),

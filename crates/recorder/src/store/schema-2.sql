@@ -4,6 +4,7 @@ ALTER TABLE request ADD COLUMN head BLOB;
 ALTER TABLE request ADD COLUMN trailers TEXT;
 ALTER TABLE request ADD COLUMN notes TEXT;
 ALTER TABLE request ADD COLUMN signature TEXT;
+ALTER TABLE reply ADD COLUMN injected TEXT;
 
 CREATE TABLE dropped (
   exchanges   INTEGER NOT NULL,
@@ -16,7 +17,7 @@ CREATE VIEW exchange AS
 SELECT request.number, received_at, peer, version, method, target,
        request.headers AS request_headers, request.body AS request_body, fault,
        connection, head, trailers, notes, signature,
-       status, reply.headers AS reply_headers, reply.body AS reply_body, duration_ms,
-       forwarded_url, forwarded_ms, forwarded_error
+       nullif(status, 0) AS status, reply.headers AS reply_headers, reply.body AS reply_body, duration_ms,
+       forwarded_url, forwarded_ms, forwarded_error, injected
 FROM request LEFT JOIN reply USING (number)
 ORDER BY request.number;

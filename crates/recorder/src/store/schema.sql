@@ -19,13 +19,14 @@ CREATE TABLE request (
 -- What was answered. A request without a reply is one that was under way when the recorder ended.
 CREATE TABLE reply (
   number          INTEGER PRIMARY KEY REFERENCES request (number),
-  status          INTEGER NOT NULL,
+  status          INTEGER NOT NULL, -- 0 when a fault was put in place of the whole reply, on purpose
   headers         TEXT NOT NULL,   -- as above
   body            BLOB NOT NULL,
   duration_ms     REAL NOT NULL,   -- from the arrival to the reply
   forwarded_url   TEXT,            -- where the request was forwarded, when it was
   forwarded_ms    REAL,            -- how long the far side took
-  forwarded_error TEXT             -- why there is no reply from there, when there is none
+  forwarded_error TEXT,            -- why there is no reply from there, when there is none
+  injected        TEXT             -- the fault that was put into the reply on purpose, when there was one
 ) STRICT;
 
 -- What retention has dropped, the oldest first: one row.
@@ -40,7 +41,7 @@ CREATE VIEW exchange AS
 SELECT request.number, received_at, peer, version, method, target,
        request.headers AS request_headers, request.body AS request_body, fault,
        connection, head, trailers, notes, signature,
-       status, reply.headers AS reply_headers, reply.body AS reply_body, duration_ms,
-       forwarded_url, forwarded_ms, forwarded_error
+       nullif(status, 0) AS status, reply.headers AS reply_headers, reply.body AS reply_body, duration_ms,
+       forwarded_url, forwarded_ms, forwarded_error, injected
 FROM request LEFT JOIN reply USING (number)
 ORDER BY request.number;

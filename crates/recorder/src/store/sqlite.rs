@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use ringback_exchange::{Exchange, Request, Wire};
+use ringback_exchange::{Exchange, Headers, Request, Wire};
 use rusqlite::{
     Connection, Error, OptionalExtension as _, Transaction, TransactionBehavior, ffi, params,
 };
@@ -254,22 +254,25 @@ fn insert_reply(
     exchange: &Exchange,
 ) -> Result<(), Error> {
     const REPLY: &str = "INSERT INTO reply (number, status, headers, body, duration_ms, \
-                         forwarded_url, forwarded_ms, forwarded_error) \
-                         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 \
+                         forwarded_url, forwarded_ms, forwarded_error, injected) \
+                         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 \
                          WHERE EXISTS (SELECT 1 FROM request WHERE number = ?1)";
-    let Exchange { reply: Some(reply), duration_ms, forwarded, .. } = exchange else {
+    let Exchange { reply, duration_ms, forwarded, injected, .. } = exchange;
+    // Without either, nothing was answered: it may never be.
+    if reply.is_none() && injected.is_none() {
         return Ok(());
-    };
-    let forwarded = forwarded.as_ref();
+    }
+    let (reply, forwarded) = (reply.as_ref(), forwarded.as_ref());
     transaction.prepare_cached(REPLY)?.execute(params![
         number,
-        reply.status,
-        json(&reply.headers)?,
-        &*reply.body.0,
+        reply.map_or(0, |reply| reply.status),
+        json(reply.map_or(&Headers::default(), |reply| &reply.headers))?,
+        reply.map_or(&[][..], |reply| &reply.body.0),
         duration_ms.unwrap_or_default(),
         forwarded.map(|far| &far.url),
         forwarded.map(|far| far.duration_ms),
         forwarded.and_then(|far| far.error.as_ref()),
+        injected,
     ])?;
     Ok(())
 }

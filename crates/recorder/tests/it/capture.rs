@@ -150,3 +150,24 @@ async fn a_recording_that_is_full_acknowledges_nothing() {
     assert_eq!(recording.exchanges().len(), 1);
     assert_eq!(listener.finish().await.refused, 1);
 }
+
+#[tokio::test]
+async fn a_view_that_does_not_look_holds_no_more_than_its_share_of_memory() {
+    // Room for a hundred exchanges, and none for so many bytes.
+    let (sender, mut view) = mpsc::channel(100);
+    let listener = start(Config { on_exchange: Some(sender), ..config() }).await;
+    let body = "x".repeat(10 << 20);
+    let request = format!("POST / HTTP/1.1\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    for _ in 0..5 {
+        assert_eq!(status(&say(&listener, &request).await), 200);
+    }
+    // What was looked at makes room again.
+    assert_eq!(view.recv().await.unwrap().request.body.0.len(), body.len());
+    assert_eq!(status(&say(&listener, &request).await), 200);
+    assert_eq!(listener.finish().await, Drained { unseen: 2, ..Drained::default() });
+    let mut numbers = Vec::new();
+    while let Some(exchange) = view.recv().await {
+        numbers.push(exchange.number);
+    }
+    assert_eq!(numbers, [2, 3, 6]);
+}

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use ringback_recorder::{Answer, Config, Drained, ScriptedReply};
+use ringback_recorder::{Config, Drained, ScriptedReply};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout};
 
 use crate::support::{
-    SHORT, SOON, config, connect, parts, read_head, read_to_end, record, reply, route, script,
+    SHORT, SOON, config, connect, forward, parts, read_head, read_to_end, record, reply, route,
+    script,
 };
 
 fn slow(delay: Duration) -> ScriptedReply {
-    ScriptedReply { delay: Some(delay), ..reply(200, "slow") }
+    ScriptedReply { delay: delay.into(), ..reply(200, "slow") }
 }
 
 #[tokio::test]
@@ -81,7 +82,7 @@ async fn what_was_sent_before_the_end_is_answered() {
 async fn dropping_a_listener_cuts_everything() {
     let far = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", far.local_addr().unwrap());
-    let mut config = Config { answer: Answer::Forward(url.parse().unwrap()), ..config() };
+    let mut config = Config { answer: forward(&url), ..config() };
     config.limits.drain = Duration::from_secs(3600);
     config.limits.forward = Duration::from_secs(3600);
     let (listener, _) = record(config).await;

@@ -1,17 +1,18 @@
 //! A proxy that records both sides and says why when there is only one.
 
 use ringback_exchange::{Content, Headers};
-use ringback_recorder::{Answer, Config, Listener, Recording, ScriptedReply};
+use ringback_recorder::{Config, Listener, Recording, ScriptedReply, StartError, Upstream};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
 use crate::support::{
-    SHORT, SOON, config, exchanges, parts, read_head, record, reply, route, say, script, status,
+    SHORT, SOON, config, exchanges, forward, parts, read_head, record, reply, route, say, script,
+    status,
 };
 
 async fn forward_to(url: &str) -> (Listener, Recording) {
-    let answer = Answer::Forward(url.parse().unwrap());
+    let answer = forward(url);
     let mut config = Config { answer, ..config() };
     config.limits.forward = SHORT;
     record(config).await
@@ -197,18 +198,23 @@ async fn a_reply_with_an_odd_framing_leaves_with_a_plain_one() {
 
 #[tokio::test]
 async fn forwarding_to_ourselves_ends() {
-    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let addr = socket.local_addr().unwrap();
-    drop(socket);
-    let answer = Answer::Forward(format!("http://{addr}/").parse().unwrap());
-    let (listener, recording) = record(Config { addr, answer, ..config() }).await;
+    // Each forwards to the other.
+    let [here, there] = ["127.77.1.2:4011", "127.77.1.3:4011"];
+    let config = |addr: &str, to: &str| Config {
+        addr: addr.parse().unwrap(),
+        answer: forward(&format!("http://{to}/")),
+        ..config()
+    };
+    let (listener, recording) = record(config(here, there)).await;
+    let (_other, other) = record(config(there, here)).await;
     let answer = say(&listener, "POST /a HTTP/1.1\r\ncontent-length: 0\r\n\r\n").await;
     assert_eq!(status(&answer), 508);
-    let kept = exchanges(&recording, 2).await;
+    let kept = exchanges(&recording, 1).await;
     assert_eq!(kept[0].reply.as_ref().unwrap().status, 508);
     assert!(kept[0].forwarded.is_some());
-    assert_eq!(kept[1].request.headers.get("ringback-hop"), Some("1"));
-    assert!(kept[1].forwarded.is_none(), "the second was not sent on");
+    let kept = exchanges(&other, 1).await;
+    assert_eq!(kept[0].request.headers.get("ringback-hop"), Some("1"));
+    assert!(kept[0].forwarded.is_none(), "the second was not sent on");
 }
 
 #[tokio::test]
@@ -224,7 +230,7 @@ async fn what_only_the_first_server_can_mean_is_not_forwarded() {
 async fn a_client_that_goes_away_does_not_cut_the_record() {
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", socket.local_addr().unwrap());
-    let answer = Answer::Forward(url.parse().unwrap());
+    let answer = forward(&url);
     let (listener, recording) = record(Config { answer, ..config() }).await;
     let mut client = crate::support::connect(&listener).await;
     client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
@@ -234,4 +240,93 @@ async fn a_client_that_goes_away_does_not_cut_the_record() {
     far.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
     let exchange = exchanges(&recording, 1).await.remove(0);
     assert_eq!(exchange.reply.unwrap().body, Content::from("ok"));
+}
+
+#[tokio::test]
+async fn codings_that_cannot_be_undone_are_not_passed_on() {
+    let says = b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+    let (url, far) = far_side(says).await;
+    let (listener, recording) = forward_to(&url).await;
+    assert_eq!(status(&say(&listener, "GET / HTTP/1.1\r\n\r\n").await), 502);
+    let error = exchanges(&recording, 1).await.remove(0).forwarded.unwrap().error.unwrap();
+    assert_eq!(error, "its reply has the transfer coding `gzip, chunked`, which cannot be undone");
+    far.await.unwrap();
+
+    let (receiver, received) = record(config()).await;
+    let (listener, _) = forward_to(&receiver.url()).await;
+    let request =
+        "POST / HTTP/1.1\r\ntransfer-encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+    assert_eq!(status(&say(&listener, request).await), 501);
+    assert!(received.exchanges().is_empty());
+}
+
+#[tokio::test]
+async fn no_protocol_is_switched() {
+    let says = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n";
+    let (url, far) = far_side(says).await;
+    let (listener, _) = forward_to(&url).await;
+    let request = "GET / HTTP/1.1\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+    let answer = say(&listener, request).await;
+    assert_eq!(status(&answer), 502);
+    assert!(answer.contains("it switches to another protocol"), "{answer}");
+    let head = far.await.unwrap();
+    assert!(!head.contains("upgrade"), "{head}");
+}
+
+#[tokio::test]
+async fn a_client_that_expects_to_go_on_is_told_so_and_the_far_side_is_not_asked() {
+    let (receiver, received) = record(config()).await;
+    let (listener, _) = forward_to(&receiver.url()).await;
+    let mut stream = crate::support::connect(&listener).await;
+    let head = "POST / HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    assert_eq!(read_head(&mut stream).await, "HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(b"hi").await.unwrap();
+    assert!(read_head(&mut stream).await.starts_with("HTTP/1.1 200"));
+    let far = exchanges(&received, 1).await.remove(0);
+    assert_eq!((far.request.headers.get("expect"), far.request.body), (None, "hi".into()));
+}
+
+#[tokio::test]
+async fn connections_go_where_the_name_led_at_the_start() {
+    let (receiver, received) = record(config()).await;
+    // No name server knows this name, and none is asked.
+    let url = format!("http://receiver.invalid:{}/", receiver.addr().port()).parse().unwrap();
+    let upstream = Upstream { url, addresses: vec![receiver.addr()] };
+    let answer = ringback_recorder::Answer::Forward(upstream);
+    let (listener, _) = record(Config { answer, ..config() }).await;
+    for n in 1..=2 {
+        assert_eq!(status(&say(&listener, "GET / HTTP/1.1\r\n\r\n").await), 200);
+        let far = exchanges(&received, n).await.remove(n - 1);
+        let host = format!("receiver.invalid:{}", receiver.addr().port());
+        assert_eq!(far.request.headers.get("host"), Some(host.as_str()));
+    }
+}
+
+#[tokio::test]
+async fn a_listener_does_not_forward_to_itself() {
+    let config = Config {
+        addr: "127.77.1.1:4011".parse().unwrap(),
+        answer: forward("http://127.77.1.1:4011/"),
+        ..config()
+    };
+    let error = Listener::start(config).await.unwrap_err();
+    assert!(matches!(error, StartError::Target { .. }), "{error}");
+    assert!(error.to_string().ends_with("the listener itself is there"), "{error}");
+}
+
+#[tokio::test]
+async fn an_old_client_gets_a_length_and_no_chunks() {
+    let says = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+    let (url, far) = far_side(says).await;
+    let (listener, _) = forward_to(&url).await;
+    let answer = say(&listener, "POST / HTTP/1.0\r\ncontent-length: 2\r\n\r\nhi").await;
+    assert_eq!(answer, "HTTP/1.0 200 OK\r\ncontent-length: 3\r\n\r\nabc");
+    assert!(far.await.unwrap().contains("HTTP/1.1\r\n"));
+
+    let (url, far) = far_side(b"HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n").await;
+    let (listener, _) = forward_to(&url).await;
+    let answer = say(&listener, "DELETE /a HTTP/1.1\r\n\r\n").await;
+    assert_eq!(answer, "HTTP/1.1 204 No Content\r\n\r\n");
+    far.await.unwrap();
 }

@@ -8,8 +8,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use crate::support::{
-    SHORT, SOON, config, connect, exchanges, parts, read_head, read_to_end, record, reply, route,
-    say, script, start, status,
+    SHORT, SOON, config, connect, exchanges, forward, parts, read_head, read_to_end, record, reply,
+    route, say, script, start, status,
 };
 
 async fn limited(change: impl FnOnce(&mut Limits)) -> (Listener, Recording) {
@@ -44,7 +44,9 @@ async fn a_head_that_does_not_end_is_cut() {
     // The same limit ends a connection that is kept for nothing.
     let (answer, _) = begin(&listener, "GET / HTTP/1.1\r\n\r\n").await;
     assert_eq!(status(&answer), 200);
-    assert_eq!(recording.exchanges().len(), 1);
+    let kept = exchanges(&recording, 2).await;
+    assert_eq!(kept[0].fault.as_deref(), Some("the head had not ended after 200ms"));
+    assert_eq!((kept[0].reply.as_ref(), kept[1].fault.as_deref()), (None, None));
 }
 
 #[tokio::test]
@@ -170,7 +172,7 @@ async fn bytes_in_flight_are_shared_and_given_back() {
     let far = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", far.local_addr().unwrap());
     let mut config = config();
-    config.answer = ringback_recorder::Answer::Forward(url.parse().unwrap());
+    config.answer = forward(&url);
     config.limits.bytes_in_flight = 100;
     let (listener, recording) = record(config).await;
     let request = format!(
@@ -238,4 +240,80 @@ async fn above_the_limit_connections_wait_for_a_place() {
     assert_eq!(status(&read_to_end(&mut second).await), 200);
     let kept = exchanges(&recording, 102).await;
     assert_eq!(kept.last().unwrap().request.path(), "/3");
+}
+
+#[tokio::test]
+async fn a_body_that_trickles_is_408() {
+    let (listener, recording) = limited(|it| (it.body_grace, it.body_rate) = (SHORT, 1000)).await;
+    let request = "POST / HTTP/1.1\r\ncontent-length: 10\r\n\r\nabc";
+    let (answer, took) = begin(&listener, request).await;
+    let why = "the body came slower than 1000 bytes a second after 200ms; 3 bytes had come";
+    assert_eq!(parts(&answer), (408, format!("{{\"error\":\"{why}\"}}\n").as_str()));
+    assert!(took >= SHORT && took < SHORT * 10, "{took:?}");
+    assert_eq!(exchanges(&recording, 1).await[0].fault.as_deref(), Some(why));
+}
+
+#[tokio::test]
+async fn trailers_and_chunk_extensions_have_limits_too() {
+    let (listener, recording) = limited(|it| (it.head_bytes, it.header_lines) = (2_000, 10)).await;
+    let head = "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n";
+    for (body, why) in [
+        (format!("0\r\nx: {}\r\n\r\n", "y".repeat(2_000)), "trailers bytes over limit"),
+        (format!("0\r\n{}\r\n", "x: 1\r\n".repeat(11)), "trailers count overflow"),
+        (format!("1;{}\r\na\r\n0\r\n\r\n", "x".repeat(16 << 10)), "extensions over limit"),
+    ] {
+        let (answer, _) = begin(&listener, &format!("{head}{body}")).await;
+        let (status, text) = parts(&answer);
+        assert_eq!(status, 400, "{why}");
+        assert!(text.contains(why), "{text}");
+    }
+    assert!(exchanges(&recording, 3).await.iter().all(|it| it.fault.is_some()));
+}
+
+#[tokio::test]
+async fn above_most_of_the_bytes_nothing_new_is_begun() {
+    let far = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", far.local_addr().unwrap());
+    let mut config = config();
+    config.answer = forward(&url);
+    config.limits.bytes_in_flight = 1_000;
+    let (listener, _) = record(config).await;
+    let request = |length: usize| {
+        let body = "x".repeat(length);
+        format!("POST / HTTP/1.1\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}")
+    };
+    let mut first = connect(&listener).await;
+    first.write_all(request(960).as_bytes()).await.unwrap();
+    let (mut held, _) = timeout(SOON, far.accept()).await.unwrap().unwrap();
+    read_head(&mut held).await;
+    // There would be room for this one; it is kept for those who have begun.
+    assert_eq!(status(&say(&listener, request(1)).await), 503);
+
+    // The far side gives an answer that takes it to its end, and then all are served again.
+    held.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n0123456789").await.unwrap();
+    assert_eq!(status(&read_to_end(&mut first).await), 200);
+    let mut third = connect(&listener).await;
+    third.write_all(request(1).as_bytes()).await.unwrap();
+    let (mut held, _) = timeout(SOON, far.accept()).await.unwrap().unwrap();
+    held.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+    assert_eq!(status(&read_to_end(&mut third).await), 204);
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_503() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s");
+    let keep = ringback_recorder::Keep::Store(ringback_recorder::Store::open(&path).unwrap());
+    let mut config = ringback_recorder::Config { keep, ..config() };
+    config.limits.store = SHORT;
+    let listener = start(config).await;
+    // Another program has the file for itself.
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let answer = say(&listener, "GET / HTTP/1.1\r\n\r\n").await;
+    let why = "not acknowledged: the store did not answer within 200ms";
+    assert_eq!(parts(&answer), (503, format!("{{\"error\":\"{why}\"}}\n").as_str()));
+    other.execute_batch("ROLLBACK").unwrap();
+    drop(other);
+    assert_eq!(listener.finish().await.refused, 1);
 }

@@ -4,10 +4,19 @@
 
 mod capture;
 mod drain;
+mod fault;
 mod forward;
+mod http2;
 mod inspector;
 mod limits;
+mod peers;
+mod probes;
+mod receipt;
+mod refused;
+mod route_file;
 mod script;
 mod start;
 mod store;
 mod support;
+mod tls;
+mod wire;

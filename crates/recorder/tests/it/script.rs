@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ringback_exchange::Headers;
-use ringback_recorder::{Config, Ended, ScriptedReply};
+use ringback_recorder::{Config, Delay, Ended, ScriptedReply};
 use tokio::time::Instant;
 
 use crate::support::{SOON, config, parts, record, reply, route, say, script, status};
@@ -13,7 +13,7 @@ async fn routes_play_their_replies_in_turn() {
     let headers =
         Headers::from_iter([("content-type", "application/json"), ("x", "1"), ("x", "2")]);
     let created = ScriptedReply { headers, ..reply(201, "{\"id\":1}") };
-    let failing = ScriptedReply { times: Some(2), ..reply(503, "") };
+    let failing = ScriptedReply { times: 2, ..reply(503, "") };
     let answer = script(vec![
         route("POST", "/customers/{id}/notes", vec![failing, created]),
         route("GET", "/customers/*", vec![reply(204, "")]),
@@ -41,8 +41,7 @@ async fn routes_play_their_replies_in_turn() {
 
 #[tokio::test]
 async fn what_has_no_route_is_told_which_there_are() {
-    let mut any = route("", "/b/{x}", vec![reply(200, "")]);
-    any.method = None;
+    let any = route("", "/b/{x}", vec![reply(200, "")]);
     let answer = script(vec![route("POST", "/a", vec![reply(200, "")]), any]);
     let (listener, _) = record(Config { answer, ..config() }).await;
     let answer = say(&listener, "GET /a?q HTTP/1.1\r\n\r\n").await;
@@ -51,7 +50,7 @@ async fn what_has_no_route_is_told_which_there_are() {
     assert_eq!(
         body,
         "{\"error\":\"no route fits\",\"method\":\"GET\",\"path\":\"/a\",\
-         \"routes\":[\"POST /a\",\"* /b/{x}\"]}\n"
+         \"near\":[\"POST /a: the method is GET\"],\"routes\":[\"POST /a\",\"* /b/{x}\"]}\n"
     );
     assert!(answer.contains("content-type: application/json\r\n"));
 }
@@ -59,7 +58,7 @@ async fn what_has_no_route_is_told_which_there_are() {
 #[tokio::test]
 async fn a_reply_is_held_back_for_its_delay() {
     let delay = Duration::from_millis(150);
-    let late = ScriptedReply { delay: Some(delay), ..reply(200, "late") };
+    let late = ScriptedReply { delay: Delay::Fixed(delay), ..reply(200, "late") };
     let answer = script(vec![route("GET", "/", vec![late])]);
     let (listener, recording) = record(Config { answer, ..config() }).await;
     let begun = Instant::now();

@@ -3,9 +3,9 @@
 use std::error::Error;
 use std::net::SocketAddr;
 
-use ringback_recorder::{Answer, Config, Listener, StartError};
+use ringback_recorder::{Config, Listener, StartError};
 
-use crate::support::{config, reply, route, say, script, start, status};
+use crate::support::{config, forward, reply, route, say, script, start, status};
 
 #[tokio::test]
 async fn a_port_in_use_is_told_with_a_hint() {
@@ -46,7 +46,7 @@ async fn a_script_or_target_that_cannot_work_stops_the_start() {
     let error = Listener::start(Config { answer, ..config() }).await.unwrap_err();
     assert!(matches!(error, StartError::Route { .. }), "{error:?}");
 
-    let answer = Answer::Forward("ws://127.0.0.1/".parse().unwrap());
+    let answer = forward("ws://127.0.0.1/");
     let error = Listener::start(Config { answer, ..config() }).await.unwrap_err();
     assert!(matches!(error, StartError::Target { .. }), "{error:?}");
 }

@@ -6,11 +6,13 @@ use std::process::{Command, Stdio};
 
 use ringback_exchange::{Content, Exchange};
 use ringback_recorder::{
-    Answer, Config, Drained, Keep, Listener, Opened, ScriptedReply, Searched, Store, StoreError,
+    Config, Drained, Keep, Listener, Opened, ScriptedReply, Searched, Store, StoreError,
 };
 use tempfile::TempDir;
 
-use crate::support::{SOON, config, connect, parts, reply, route, say, script, start, status};
+use crate::support::{
+    SOON, config, connect, forward, parts, reply, route, say, script, start, status,
+};
 
 const GET: &str = "GET / HTTP/1.1\r\n\r\n";
 
@@ -42,7 +44,7 @@ async fn an_exchange_comes_back_as_it_was() {
     assert_eq!(status(&say(&listener, request).await), 200);
     // Read while the listener still runs.
     let stored = read(&path);
-    assert_eq!(stored, [view.recv().await.unwrap()]);
+    assert_eq!(stored, [Exchange { wire: None, ..view.recv().await.unwrap() }]);
     assert_eq!(stored[0].request.body, Content::from(b"\0\xFF\r\n\x01".to_vec()));
     assert_eq!(listener.finish().await, Drained::default());
     assert_eq!(read(&path), stored, "and after it has closed the file");
@@ -154,7 +156,7 @@ async fn a_request_is_stored_before_it_is_forwarded() {
     let far = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", far.local_addr().unwrap());
     let keep = Keep::Store(Store::open(&path).unwrap());
-    let answer = Answer::Forward(url.parse().unwrap());
+    let answer = forward(&url);
     let listener = start(Config { keep, answer, ..config() }).await;
     let far_side = async {
         let (mut stream, _) = far.accept().await.unwrap();

@@ -4,13 +4,15 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ringback_exchange::{Exchange, Headers};
+use ringback_exchange::Exchange;
 use ringback_recorder::{
-    Answer, Clock, Config, Keep, Limits, Listener, Recording, Room, Route, Script, ScriptedReply,
+    Answer, Body, Clock, Condition, Config, Keep, Limits, Listener, Recording, Room, Route, Script,
+    ScriptedReply, Upstream,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use url::Url;
 
 /// Longer than anything here takes when it works.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -21,8 +23,12 @@ pub(crate) fn config() -> Config {
     Config {
         addr: SocketAddr::from(([127, 0, 0, 1], 0)),
         answer: Answer::Ok,
+        receipt: None,
         keep: Keep::Nothing,
         keep_alive: true,
+        strict: false,
+        h2c: false,
+        tls: None,
         limits: Limits::STANDARD,
         clock: Clock::new(|| Timestamp::from_nanosecond(1_767_323_045_000_006_789).unwrap()),
         on_exchange: None,
@@ -89,19 +95,22 @@ pub(crate) fn status(reply: &str) -> u16 {
 }
 
 pub(crate) fn reply(status: u16, body: &str) -> ScriptedReply {
-    ScriptedReply {
-        status,
-        headers: Headers::default(),
-        body: body.into(),
-        delay: None,
-        times: None,
-    }
+    ScriptedReply { status, body: Body::Bytes(body.into()), ..ScriptedReply::default() }
 }
 
 pub(crate) fn route(method: &str, path: &str, replies: Vec<ScriptedReply>) -> Route {
-    Route { method: Some(method.to_owned()), path: path.parse().unwrap(), replies }
+    let method = (!method.is_empty()).then(|| method.to_owned());
+    let when = Condition { method, path: Some(path.parse().unwrap()), ..Condition::default() };
+    Route { when, replies: replies.into() }
 }
 
 pub(crate) fn script(routes: Vec<Route>) -> Answer {
-    Answer::Script(Script { routes })
+    Answer::Script(Script { routes, ..Script::default() })
+}
+
+/// Forwards to a server on this machine.
+pub(crate) fn forward(url: &str) -> Answer {
+    let url: Url = url.parse().unwrap();
+    let addresses = url.socket_addrs(|| None).unwrap();
+    Answer::Forward(Upstream { url, addresses })
 }

@@ -36,6 +36,7 @@ fn exchange(body: impl Into<Bytes>, status: u16, answer: &str) -> Exchange {
         fault: None,
         wire: None,
         signature: None,
+        injected: None,
     }
 }
 

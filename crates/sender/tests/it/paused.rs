@@ -205,16 +205,20 @@ fn no_more_exist_at_a_time_than_may_be_in_flight() {
     let (alive, most) = (Cell::new(0_u64), Cell::new(0_u64));
     let summary = paused(async {
         let lookup = |_, _| async { Err(std::io::Error::other("nobody knows it")) };
-        let target = Target::with_lookup("http://nowhere.test/", &options(), lookup).await.unwrap();
+        let target = Target::with_lookup("http://nowhere.test/", &options(Engine::Reqwest), lookup)
+            .await
+            .unwrap();
         let deliveries = |attempt: &Try| {
             alive.set(alive.get() + 1);
             most.set(most.get().max(alive.get()));
             let delivery = Delivery::new(attempt.turn.delivery, "{}");
-            Some(Prepared { delivery, event_id: None })
+            Some(Prepared { delivery, event_id: None, target: 0 })
         };
         let on_settled = |_| alive.set(alive.get() - 1);
-        run(&target, &how, deliveries, on_settled, std::future::pending()).await.unwrap()
+        run(std::slice::from_ref(&target), &how, deliveries, on_settled, std::future::pending())
+            .await
+            .unwrap()
     });
     assert_eq!((summary.attempts, alive.get()), (20_000, 0));
-    assert!(most.get() <= options().in_flight_max as u64, "{}", most.get());
+    assert!(most.get() <= options(Engine::Reqwest).in_flight_max as u64, "{}", most.get());
 }
