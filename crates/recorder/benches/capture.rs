@@ -48,8 +48,8 @@ fn main() {
         ["--test"] => {}
         ["serve", server] => serve(server),
         ref numbers => {
-            let number = |at: usize, or| numbers.get(at).map_or(or, |it| it.parse().unwrap());
-            compare(number(0, 5), Duration::from_secs(number(1, 3)));
+            let number = |at: usize, or: u64| numbers.get(at).map_or(or, |it| it.parse().unwrap());
+            compare(usize::try_from(number(0, 5)).unwrap(), Duration::from_secs(number(1, 3)));
         }
     }
 }
@@ -97,7 +97,7 @@ async fn ringback(keep: Keep) {
 async fn bare_hyper() {
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     println!("{}", socket.local_addr().unwrap());
-    let kept: Arc<Mutex<Vec<(Parts, Vec<u8>)>>> = Arc::default();
+    let kept = Arc::new(Mutex::new(Vec::<(Parts, Vec<u8>)>::new()));
     loop {
         let (stream, _) = socket.accept().await.unwrap();
         stream.set_nodelay(true).unwrap();
@@ -287,14 +287,14 @@ async fn idle(addr: SocketAddr, request: &[u8], asks: bool) -> Vec<TcpStream> {
         let mut stream = TcpStream::connect(addr).await.unwrap();
         if asks {
             stream.write_all(request).await.unwrap();
-            stream.read(&mut [0; 1024]).await.unwrap();
+            stream.read_exact(&mut [0; 12]).await.unwrap();
         }
         idle.push(stream);
     }
     // The last of them has been accepted when one that came after it is answered.
     let mut last = TcpStream::connect(addr).await.unwrap();
     last.write_all(request).await.unwrap();
-    last.read(&mut [0; 1024]).await.unwrap();
+    last.read_exact(&mut [0; 12]).await.unwrap();
     idle
 }
 

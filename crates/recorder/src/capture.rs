@@ -92,7 +92,7 @@ impl Capture {
         let arrival = Arc::new(Arrival {
             received_at: self.clock.now(),
             peer: line.peer.clone(),
-            version: format!("{:?}", parts.version),
+            version: message::version(parts.version).to_owned(),
             request: ringback_exchange::Request { method, target, headers, body: bytes.into() },
             fault: fault.as_ref().map(|fault| fault.to_sentence(length)),
             wire: Some(line.wire(head, notes, trailers)),
