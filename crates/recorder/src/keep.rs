@@ -85,7 +85,7 @@ impl Keeper {
         match self {
             Self::Nothing(_) => Ok(()),
             Self::Memory(recording) => {
-                recording.complete(Exchange::clone(exchange));
+                recording.complete(Arc::clone(exchange));
                 Ok(())
             }
             Self::Store(store) => store.put_reply(Arc::clone(exchange), within).await,

@@ -42,7 +42,7 @@ struct Kept {
     arrived: u64,
     bytes: usize,
     /// In the order of their replies.
-    complete: Vec<(Instant, Exchange)>,
+    complete: Vec<(Instant, Arc<Exchange>)>,
 }
 
 /// What a wait has found.
@@ -75,7 +75,7 @@ impl Recording {
     /// Returns the exchanges whose replies have been given, by arrival number.
     pub fn exchanges(&self) -> Vec<Exchange> {
         let complete = &self.kept().complete;
-        by_number(complete.iter().map(|(_, exchange)| exchange.clone()).collect())
+        by_number(complete.iter().map(|(_, exchange)| Exchange::clone(exchange)).collect())
     }
 
     /// Waits until the number of exchanges that match has come into the range `count` and then none of
@@ -108,7 +108,7 @@ impl Recording {
                 seen += 1;
                 if matches(&exchange) {
                     last_match = at.max(begun);
-                    matched.push(exchange);
+                    matched.push(Arc::unwrap_or_clone(exchange));
                 }
             }
             let (deadline, ended) = if matched.len() < *count.start() {
@@ -154,7 +154,8 @@ impl Recording {
     }
 
     /// Adds an exchange whose reply is on its way, and wakes who waits.
-    pub(crate) fn complete(&self, exchange: Exchange) {
+    pub(crate) fn complete(&self, exchange: impl Into<Arc<Exchange>>) {
+        let exchange = exchange.into();
         let mut kept = self.kept();
         kept.bytes += exchange.reply.as_ref().map_or(0, |reply| reply.body.0.len());
         kept.complete.push((Instant::now(), exchange));
@@ -169,7 +170,7 @@ impl Recording {
         kept.arrived > kept.complete.len() as u64
     }
 
-    fn after(&self, seen: usize) -> Vec<(Instant, Exchange)> {
+    fn after(&self, seen: usize) -> Vec<(Instant, Arc<Exchange>)> {
         self.kept().complete.get(seen..).unwrap_or_default().to_vec()
     }
 
