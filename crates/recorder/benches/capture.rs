@@ -21,10 +21,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper::http::request::Parts;
+use hyper::header::HeaderName;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use jiff::Timestamp;
 use ringback_recorder::{Answer, Clock, Config, Keep, Limits, Listener, Recording, Room};
@@ -93,11 +93,19 @@ async fn ringback(keep: Keep) {
     std::future::pending::<()>().await;
 }
 
-/// The same in the fewest lines: head and body are kept, the body copied out of the read buffer.
+/// What bare hyper keeps of a request. Copied out of the read buffer, which would stay in memory with it.
+struct Kept {
+    _method: Method,
+    _target: String,
+    _headers: Vec<(HeaderName, Vec<u8>)>,
+    _body: Vec<u8>,
+}
+
+/// The same in the fewest lines: head and body are kept.
 async fn bare_hyper() {
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     println!("{}", socket.local_addr().unwrap());
-    let kept = Arc::new(Mutex::new(Vec::<(Parts, Vec<u8>)>::new()));
+    let kept = Arc::new(Mutex::new(Vec::<Kept>::new()));
     loop {
         let (stream, _) = socket.accept().await.unwrap();
         stream.set_nodelay(true).unwrap();
@@ -113,7 +121,16 @@ async fn bare_hyper() {
                             body.extend_from_slice(&data);
                         }
                     }
-                    kept.lock().unwrap().push((head, body));
+                    let headers = head.headers.iter();
+                    let headers =
+                        headers.map(|(name, value)| (name.clone(), value.as_bytes().to_vec()));
+                    let kept_one = Kept {
+                        _method: head.method,
+                        _target: head.uri.to_string(),
+                        _headers: headers.collect(),
+                        _body: body,
+                    };
+                    kept.lock().unwrap().push(kept_one);
                     Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
                 }
             });
