@@ -129,7 +129,7 @@ impl Capture {
         let arrival = Arc::new(Arrival {
             received_at,
             peer: line.peer.clone(),
-            version: format!("{:?}", parts.version),
+            version: message::version(parts.version).to_owned(),
             fault: fault.as_ref().map(|fault| fault.to_sentence(length)),
             wire: Some(line.wire(head, notes, trailers)),
             signature: receipt.map(|receipt| receipt.judge(&request, received_at)),

@@ -76,14 +76,15 @@ pub(crate) async fn serve(
     let (number, peer) = (capture.next_connection(), peer.to_string());
     let socket = Patient::new(socket, limits.reply);
     let opened = match &speech.tls {
-        Some(tls) => handshake(socket, first, tls, limits).await,
+        // Boxed, as below: a connection that says nothing would hold room for all that it may become.
+        Some(tls) => Box::pin(handshake(socket, first, tls, limits)).await,
         None => Ok(Stream::plain(socket)),
     };
     let mut stream = match opened {
         Ok(stream) => stream,
         Err(refusal) => {
             let line = Line::http1(number, peer, SharedTape::new(Tape::new(0, 0)));
-            return capture.keep_refused(refusal, &line).await;
+            return Box::pin(capture.keep_refused(refusal, &line)).await;
         }
     };
     let is_http2 = if speech.h2c {
@@ -94,7 +95,7 @@ pub(crate) async fn serve(
     if is_http2 {
         let replies = Replies::default();
         let line = Arc::new(Line::http2(number, peer, replies.clone()));
-        return http2::serve(stream, line, replies, capture, stop).await;
+        return Box::pin(http2::serve(stream, line, replies, capture, stop)).await;
     }
     let tape = SharedTape::new(Tape::new(limits.header_lines, limits.head_bytes));
     let line = Arc::new(Line::http1(number, peer, tape.clone()));
@@ -166,7 +167,7 @@ async fn http1(
         } else {
             let unclaimed = tape.lock().unclaimed();
             if let Some(refusal) = Refusal::of(&error, unclaimed, &capture.limits) {
-                capture.keep_refused(refusal, &line).await;
+                Box::pin(capture.keep_refused(refusal, &line)).await;
             }
         }
     }

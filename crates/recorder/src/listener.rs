@@ -84,7 +84,8 @@ pub struct Listener {
 pub struct Drained {
     /// Connections that were cut because their requests had not ended by the limit.
     pub cut: usize,
-    /// Requests that were answered 503 because they, or their replies, could not be kept.
+    /// Requests that were answered 503 because they, or their replies, could not be kept; and what was no
+    /// request and could not be kept either.
     pub refused: u64,
     /// Exchanges that the live view has missed because it was full.
     pub unseen: u64,

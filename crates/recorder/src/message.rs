@@ -4,12 +4,23 @@ use bytes::Bytes;
 use hyper::header::{
     CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
 };
-use hyper::{Response, StatusCode, http};
+use hyper::{Response, StatusCode, Version, http};
 use ringback_exchange::{Content, Headers, Reply};
 
 /// Takes over the head of a reply, and the body that was collected apart.
 pub(crate) fn reply(head: &http::response::Parts, body: Bytes) -> Reply {
     Reply { status: head.status.as_u16(), headers: headers(&head.headers), body: body.into() }
+}
+
+/// Names a version of HTTP as a request line does.
+pub(crate) const fn version(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_09 => "HTTP/0.9",
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_2 => "HTTP/2.0",
+        Version::HTTP_3 => "HTTP/3.0",
+        _ => "HTTP/1.1",
+    }
 }
 
 /// Takes over header lines.

@@ -36,6 +36,7 @@ fn arrival(second: i64, body: &[u8]) -> Arrival {
         fault: None,
         wire: None,
         signature: None,
+        injected: None,
     }
 }
 
