@@ -43,7 +43,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::CheckArgs),
-    Send(send::SendArgs),
+    Send(Box<send::SendArgs>),
     Listen(listen::ListenArgs),
     Export(export::ExportArgs),
     Generate(generate::GenerateArgs),

@@ -34,10 +34,10 @@ pub(crate) struct TransportArgs {
     #[arg(long)]
     gzip: bool,
     /// Send the body in chunks of this many bytes, with no Content-Length
-    #[arg(long, value_name = "BYTES", num_args = 0..=1, default_missing_value = "1024")]
+    #[arg(long, value_name = "BYTES", num_args = 0..=1, require_equals = true, default_missing_value = "1024")]
     chunked: Option<NonZeroUsize>,
     /// Ask by `Expect: 100-continue` before the body, and wait this long for leave
-    #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "1s", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "1s", value_parser = parse_duration)]
     expect_continue: Option<Duration>,
     /// Do something to the request on purpose: NAME, NAME:ARGUMENT, either with @SHARE% (repeatable)
     #[arg(long = "fault", value_name = "FAULT", long_help = fault_help())]

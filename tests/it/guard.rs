@@ -146,7 +146,7 @@ ringback=$1
 try() {
     code=0
     "$ringback" send "$@" >out 2>err </dev/null || code=$?
-    echo "$code $(grep -c '^#' out || true) $(head -1 err | cut -c1-100)"
+    echo "$code $(grep -c '^#' out || true) $(grep -v '^warning' err | head -1 | cut -c1-100)"
 }
 "#;
 
@@ -220,11 +220,11 @@ try https://8.8.8.8/ --allow-host 8.8.8.8 --i-own 8.8.8.8 -c 30 -k --max-rate 50
     0 3 3 deliveries
     0 3 3 deliveries
     3 0 error: cannot send: the plan sends at 2000/s, and its target gets at most 1000/s: lower the rate, or
-    3 0 warning: `--insecure` trusts every certificate: whoever is
-    0 3 warning: `--insecure` trusts every certificate: whoever is
-    3 0 warning: `--insecure` trusts every certificate: whoever is
-    3 0 warning: `--insecure` trusts every certificate: whoever is
-    0 1001 warning: `--insecure` trusts every certificate: whoever is
-    0 30 warning: `--insecure` trusts every certificate: whoever is
+    3 0 error: cannot send: `8.8.8.8` is 8.8.8.8, on the public internet: confirm that you may send to it by
+    0 3 3 deliveries
+    3 0 error: cannot send: the plan has 1001 deliveries, and a target on the public internet gets at most 1
+    3 0 error: cannot send: `8.8.8.8` does not consent to more than 10/s: its answer is another one; leave `
+    0 1001 1001 deliveries
+    0 30 30 deliveries
     ");
 }
