@@ -208,6 +208,9 @@ fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>, Broken> {
         httparse::Status::Complete(length) => length,
         httparse::Status::Partial => return Ok(None),
     };
+    if response.code.is_some_and(|code| code < 100) {
+        return Err(not_http("a status below 100"));
+    }
     // One piece of memory for all the values.
     let block = Bytes::copy_from_slice(&bytes[..length]);
     let place = |value: &[u8]| value.as_ptr() as usize - bytes.as_ptr() as usize;
@@ -247,6 +250,10 @@ fn framing(head: &Head, reading: Reading) -> Result<Framing, Broken> {
                 length = Some(n);
             }
         }
+    }
+    if coding.is_some() && head.version == 0 {
+        // RFC 9112 section 6.1: its framing is faulty.
+        return Err(not_http("a transfer-encoding in HTTP/1.0"));
     }
     match (coding, length) {
         (Some(coding), _) => {
@@ -336,12 +343,20 @@ async fn read_chunks(
     loop {
         let (line, size) = loop {
             let bad = |_| not_http("a chunk size that is no number");
+            // The parser takes a line without any digit for a size of 0.
+            if connection.unread().first().is_some_and(|byte| !byte.is_ascii_hexdigit()) {
+                return Err(bad(httparse::InvalidChunkSize));
+            }
             match httparse::parse_chunk_size(connection.unread()).map_err(bad)? {
                 httparse::Status::Complete(found) => break found,
                 httparse::Status::Partial => {}
             }
             wait_in_chunks(connection, reading, CHUNK_LINE_BYTES_MAX).await?;
         };
+        // A line end inside an extension is how one reply is passed off as two.
+        if connection.unread()[..line.saturating_sub(2)].contains(&b'\n') {
+            return Err(not_http("a line end in a chunk extension"));
+        }
         connection.take(line);
         if size == 0 {
             return read_trailers(connection, reading).await.map(|()| false);
@@ -359,20 +374,24 @@ async fn read_chunks(
     }
 }
 
-/// Trailer lines are read to find the end of the reply, and not kept.
+/// Trailer lines are read to find the end of the reply, and not kept. They end with CRLF, as chunks do.
 async fn read_trailers(connection: &mut Connection, reading: Reading) -> Result<(), Broken> {
+    const END: &[u8] = b"\r\n\r\n";
     loop {
-        let mut lines = [httparse::EMPTY_HEADER; LINES_MAX];
-        let parsed = httparse::parse_headers(connection.unread(), &mut lines);
-        match parsed.map_err(|error| not_http(format!("in the trailer: {error}")))? {
-            httparse::Status::Complete((length, _)) => {
-                connection.take(length);
-                return Ok(());
-            }
-            httparse::Status::Partial => {
-                wait_in_chunks(connection, reading, HEAD_BYTES_MAX).await?;
-            }
+        let there = connection.unread();
+        if there.starts_with(b"\r\n") {
+            connection.take(2);
+            return Ok(());
         }
+        if let Some(at) = there.windows(END.len()).position(|four| four == END) {
+            let mut lines = [httparse::EMPTY_HEADER; LINES_MAX];
+            let end = at + END.len();
+            httparse::parse_headers(&there[..end], &mut lines)
+                .map_err(|error| not_http(format!("in the trailer: {error}")))?;
+            connection.take(end);
+            return Ok(());
+        }
+        wait_in_chunks(connection, reading, HEAD_BYTES_MAX).await?;
     }
 }
 
