@@ -135,7 +135,7 @@ async fn what_arrives_is_what_the_fault_says() {
     POST /hooks?a=1 HTTP/1.1␍
     hOsT: 127.0.0.1:PORT␍
     cOnTeNt-tYpE: application/json␍
-    uSeR-AgEnT: ringback/0.1.0␍
+    uSeR-AgEnT: ringback/VERSION␍
     aCcEpT: */*␍
     cOnTeNt-lEnGtH: 34␍
     ␍
