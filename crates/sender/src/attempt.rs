@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::client;
 use crate::delivery::Delivery;
 use crate::headers::{from_map, to_map};
-use crate::progress::{Progress, Written};
+use crate::phases::{Phases, Written};
 use crate::style::gzip;
 use crate::summary::to_ms;
 use crate::target::{Line, Link, Target};
@@ -74,17 +74,17 @@ pub(crate) async fn attempt(
             Call::Reqwest(client, Box::new(message))
         }
     };
-    let progress = Arc::new(Progress::new(Instant::now()));
+    let phases = Arc::new(Phases::new(Instant::now()));
     let mut was_given_up = false;
     let ended = tokio::select! {
         biased;
-        ended = begun(target, call, &progress) => ended,
+        ended = begun(target, call, &phases) => ended,
         () = given_up => {
             was_given_up = true;
             Ended::failed(Failure::Other, "the run was stopped before an answer came")
         }
     };
-    let begin = progress.begin();
+    let begin = phases.begin();
     let duration = begin.elapsed();
     if !was_given_up {
         target.count(&ended.outcome);
@@ -97,8 +97,8 @@ pub(crate) async fn attempt(
         request,
         planned_ms: to_ms(planned.due),
         late_ms: to_ms(late),
-        connect_ms: progress.connect().map(to_ms),
-        first_byte_ms: progress.first_byte().map(to_ms),
+        connect_ms: phases.connect().map(to_ms),
+        first_byte_ms: phases.first_byte().map(to_ms),
         duration_ms: to_ms(duration),
         reply_cut_at_bytes: ended.cut_at,
         fault: fault.map(crate::fault::Fault::applied),
@@ -129,31 +129,31 @@ enum Call<'a> {
 }
 
 /// Waits for its turn and sends, as long as the limits of the target permit.
-async fn begun(target: &Target, call: Call<'_>, progress: &Arc<Progress>) -> Ended {
+async fn begun(target: &Target, call: Call<'_>, phases: &Arc<Phases>) -> Ended {
     match target.turn() {
         Ok(None) => {}
         Ok(Some(turn)) => {
             tokio::time::sleep_until(turn).await;
-            progress.begin_now();
+            phases.begin_now();
         }
         Err(why) => return Ended::failed(Failure::Guarded, why),
     }
     let exchange = async {
         match call {
             Call::Nowhere(why) => Ended::failed(Failure::Dns, why),
-            Call::Reqwest(client, message) => client::exchange(client, *message, progress).await,
-            Call::Wire(wire, script) => wire.exchange(script, progress).await,
+            Call::Reqwest(client, message) => client::exchange(client, *message, phases).await,
+            Call::Wire(wire, script) => wire.exchange(script, phases).await,
         }
     };
-    let begin = progress.begin();
+    let begin = phases.begin();
     let mut ended = tokio::select! {
         biased;
         ended = exchange => ended,
         () = tokio::time::sleep_until(begin + target.timeout()) => {
-            timed_out(progress, Failure::TimedOut, target.timeout())
+            timed_out(phases, Failure::TimedOut, target.timeout())
         }
-        limit = no_first_byte(target, progress), if target.first_byte_timeout().is_some() => {
-            timed_out(progress, Failure::FirstByteTimedOut, limit)
+        limit = no_first_byte(target, phases), if target.first_byte_timeout().is_some() => {
+            timed_out(phases, Failure::FirstByteTimedOut, limit)
         }
     };
     // Whichever of the limits it was, and whoever kept it: people read one sentence.
@@ -166,29 +166,29 @@ async fn begun(target: &Target, call: Call<'_>, progress: &Arc<Progress>) -> End
 }
 
 /// Comes when the reply should have begun and has not, with the time it had.
-async fn no_first_byte(target: &Target, progress: &Progress) -> Duration {
+async fn no_first_byte(target: &Target, phases: &Phases) -> Duration {
     let limit = target.first_byte_timeout().unwrap_or(Duration::MAX);
-    match progress.begin().checked_add(limit) {
+    match phases.begin().checked_add(limit) {
         Some(time) => tokio::time::sleep_until(time).await,
         None => std::future::pending().await,
     }
-    if progress.first_byte().is_some() {
+    if phases.first_byte().is_some() {
         std::future::pending::<()>().await;
     }
     limit
 }
 
 /// Tells by what had happened until then what it was that took too long.
-fn timed_out(progress: &Progress, of_reply: Failure, limit: Duration) -> Ended {
-    let (kind, detail) = if !progress.has_written(Written::Something) {
+fn timed_out(phases: &Phases, of_reply: Failure, limit: Duration) -> Ended {
+    let (kind, detail) = if !phases.has_written(Written::Something) {
         (Failure::ConnectTimedOut, String::new())
-    } else if !progress.has_written(Written::All) {
+    } else if !phases.has_written(Written::All) {
         (Failure::WriteTimedOut, format!("the request was not taken within {limit:?}"))
     } else if of_reply == Failure::FirstByteTimedOut {
         (of_reply, format!("no byte of a reply within {limit:?}"))
     } else {
         (of_reply, format!("no whole reply within {limit:?}"))
     };
-    let detail = FailureDetail { kind, detail, status: progress.status() };
+    let detail = FailureDetail { kind, detail, status: phases.status() };
     Ended { outcome: Outcome::Failed(detail), cut_at: None }
 }

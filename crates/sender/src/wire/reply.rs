@@ -9,7 +9,7 @@ use ringback_exchange::{Failure, FailureDetail, Header, Headers, Outcome, Reply}
 use super::connection::Connection;
 use crate::attempt::{Ended, REPLY_BYTES_MAX};
 use crate::classify::{Stage, deepest, of_talking};
-use crate::progress::Progress;
+use crate::phases::Phases;
 
 /// How many bytes the head of a reply may have.
 const HEAD_BYTES_MAX: usize = 256 * 1024;
@@ -75,11 +75,7 @@ fn ended_early(what: &str) -> Broken {
 }
 
 /// Reads a reply to its end. What goes wrong is an outcome too.
-pub(crate) async fn read(
-    connection: &mut Connection,
-    reading: Reading,
-    progress: &Progress,
-) -> Read {
+pub(crate) async fn read(connection: &mut Connection, reading: Reading, phases: &Phases) -> Read {
     let failed = |broken, stage, status| {
         let (kind, detail) = match broken {
             Broken::Io(error) => (of_talking(&error, stage), deepest(&error)),
@@ -88,7 +84,7 @@ pub(crate) async fn read(
         let detail = FailureDetail { kind, detail, status };
         Read { ended: Ended { outcome: Outcome::Failed(detail), cut_at: None }, keeps: false }
     };
-    let head = match final_head(connection, reading, progress).await {
+    let head = match final_head(connection, reading, phases).await {
         Ok(head) => head,
         Err(broken) => return failed(broken, Stage::Head, None),
     };
@@ -96,7 +92,7 @@ pub(crate) async fn read(
         Ok(framing) => framing,
         Err(broken) => return failed(broken, Stage::Head, None),
     };
-    progress.answers_with(head.status);
+    phases.answers_with(head.status);
     let mut body = Vec::new();
     let is_cut = match read_body(connection, &framing, reading, &mut body).await {
         Ok(is_cut) => is_cut,
@@ -114,10 +110,7 @@ pub(crate) async fn read(
 }
 
 /// Waits for 100 or for the reply itself. Tells whether the body may be sent.
-pub(crate) async fn may_continue(
-    connection: &mut Connection,
-    progress: &Progress,
-) -> io::Result<bool> {
+pub(crate) async fn may_continue(connection: &mut Connection, phases: &Phases) -> io::Result<bool> {
     loop {
         match parse(connection.unread()) {
             Ok(Some((head, length))) if head.status == 100 => {
@@ -135,7 +128,7 @@ pub(crate) async fn may_continue(
                 if connection.fill(usize::MAX).await? == 0 {
                     return Ok(false);
                 }
-                progress.came();
+                phases.came();
             }
         }
     }
@@ -144,12 +137,12 @@ pub(crate) async fn may_continue(
 async fn final_head(
     connection: &mut Connection,
     reading: Reading,
-    progress: &Progress,
+    phases: &Phases,
 ) -> Result<Head, Broken> {
     let mut n_interim = 0;
     loop {
         if !connection.unread().is_empty() {
-            progress.came();
+            phases.came();
         }
         match parse(connection.unread())? {
             // 101 is the end of HTTP on this connection, and so is an answer.
