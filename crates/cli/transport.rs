@@ -18,71 +18,75 @@ use crate::error::CliError;
 use crate::send::parse_duration;
 use crate::{clock, output};
 
+const REQUEST: &str = "The request";
+const CONNECTION: &str = "The connection";
+const GUARD: &str = "Beyond this machine";
+
 /// How a target is reached and how requests are written
 #[derive(Debug, Args)]
 pub(crate) struct TransportArgs {
     /// Add a header line; may be repeated, and a name may come twice. The wire engine keeps case and order
-    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = parse_header)]
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = parse_header, help_heading = REQUEST)]
     headers: Vec<(String, String)>,
     /// The method
-    #[arg(short = 'X', long = "request", value_name = "METHOD", default_value = "POST")]
+    #[arg(short = 'X', long = "request", value_name = "METHOD", default_value = "POST", help_heading = REQUEST)]
     method: Method,
     /// Say that the body is of this type
-    #[arg(long, value_name = "TYPE")]
+    #[arg(long, value_name = "TYPE", help_heading = REQUEST)]
     content_type: Option<String>,
     /// Compress the body; a signature is of what is in it
-    #[arg(long)]
+    #[arg(long, help_heading = REQUEST)]
     gzip: bool,
     /// Send the body in chunks of this many bytes, with no Content-Length
-    #[arg(long, value_name = "BYTES", num_args = 0..=1, default_missing_value = "1024")]
+    #[arg(long, value_name = "BYTES", num_args = 0..=1, require_equals = true, default_missing_value = "1024", help_heading = REQUEST)]
     chunked: Option<NonZeroUsize>,
     /// Ask by `Expect: 100-continue` before the body, and wait this long for leave
-    #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "1s", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "1s", value_parser = parse_duration, help_heading = REQUEST)]
     expect_continue: Option<Duration>,
     /// Do something to the request on purpose: NAME, NAME:ARGUMENT, either with @SHARE% (repeatable)
-    #[arg(long = "fault", value_name = "FAULT", long_help = fault_help())]
+    #[arg(long = "fault", value_name = "FAULT", long_help = fault_help(), help_heading = REQUEST)]
     faults: Vec<FaultShare>,
     /// What sends: `reqwest`, or `wire` for exact bytes, faults and speed; by default the one that can
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = CONNECTION)]
     engine: Option<Engine>,
     /// Send by HTTP/2: agreed on over https, taken for granted over http
-    #[arg(long)]
+    #[arg(long, help_heading = CONNECTION)]
     http2: bool,
     /// How long an answer may take, such as `500ms` or `10s`
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "10s")]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "10s", help_heading = CONNECTION)]
     timeout: Duration,
     /// How long a connection may take, its name and TLS included
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "5s")]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "5s", help_heading = CONNECTION)]
     connect_timeout: Duration,
     /// How long the first byte of an answer may take
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, help_heading = CONNECTION)]
     first_byte_timeout: Option<Duration>,
     /// Trust those whom the certificates in this file have signed, and nobody else (PEM)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = CONNECTION)]
     cacert: Option<PathBuf>,
     /// Show this client certificate (PEM)
-    #[arg(long, value_name = "FILE", requires = "key")]
+    #[arg(long, value_name = "FILE", requires = "key", help_heading = CONNECTION)]
     cert: Option<PathBuf>,
     /// The key of the client certificate (PEM)
-    #[arg(long, value_name = "FILE", requires = "cert")]
+    #[arg(long, value_name = "FILE", requires = "cert", help_heading = CONNECTION)]
     key: Option<PathBuf>,
     /// Trust every certificate
-    #[arg(short = 'k', long, conflicts_with = "cacert")]
+    #[arg(short = 'k', long, conflicts_with = "cacert", help_heading = CONNECTION)]
     insecure: bool,
     /// Connect to this socket in the file system
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", help_heading = CONNECTION)]
     unix_socket: Option<PathBuf>,
     /// Connect to this address for a host (repeatable)
-    #[arg(long, value_name = "HOST:PORT:ADDRESS")]
+    #[arg(long, value_name = "HOST:PORT:ADDRESS", help_heading = CONNECTION)]
     resolve: Vec<Resolve>,
     /// A host beyond this machine that events may be sent to (repeatable)
-    #[arg(long = "allow-host", value_name = "HOST[:PORT]")]
+    #[arg(long = "allow-host", value_name = "HOST[:PORT]", help_heading = GUARD)]
     allow_hosts: Vec<AllowHost>,
     /// A host on the public internet that is yours, instead of typing its name (repeatable)
-    #[arg(long = "i-own", value_name = "HOST[:PORT]")]
+    #[arg(long = "i-own", value_name = "HOST[:PORT]", help_heading = GUARD)]
     owned_hosts: Vec<AllowHost>,
     /// The most requests a second; a host on the public internet has to consent to more than 10
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = GUARD)]
     max_rate: Option<NonZeroU32>,
 }
 

@@ -146,7 +146,7 @@ ringback=$1
 try() {
     code=0
     "$ringback" send "$@" >out 2>err </dev/null || code=$?
-    echo "$code $(grep -c '^#' out || true) $(head -1 err | cut -c1-100)"
+    echo "$code $(grep -c '^#' out || true) $(grep -v '^warning' err | head -1 | cut -c1-100)"
 }
 "#;
 
@@ -157,7 +157,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def reply(self, body):
         self.send_response(200); self.send_header("content-length", str(len(body))); self.end_headers(); self.wfile.write(body)
     def do_POST(self):
-        self.rfile.read(int(self.headers["content-length"])); self.reply(b"")
+        self.rfile.read(int(self.headers["content-length"]))
+        if self.path == "/broken": self.send_error(500)
+        else: self.reply(b"")
     def do_GET(self):
         url = urllib.parse.urlparse(self.path)
         assert url.path == "/.well-known/ringback-consent", self.path
@@ -220,11 +222,28 @@ try https://8.8.8.8/ --allow-host 8.8.8.8 --i-own 8.8.8.8 -c 30 -k --max-rate 50
     0 3 3 deliveries
     0 3 3 deliveries
     3 0 error: cannot send: the plan sends at 2000/s, and its target gets at most 1000/s: lower the rate, or
-    3 0 warning: `--insecure` trusts every certificate: whoever is
-    0 3 warning: `--insecure` trusts every certificate: whoever is
-    3 0 warning: `--insecure` trusts every certificate: whoever is
-    3 0 warning: `--insecure` trusts every certificate: whoever is
-    0 1001 warning: `--insecure` trusts every certificate: whoever is
-    0 30 warning: `--insecure` trusts every certificate: whoever is
+    3 0 error: cannot send: `8.8.8.8` is 8.8.8.8, on the public internet: confirm that you may send to it by
+    0 3 3 deliveries
+    3 0 error: cannot send: the plan has 1001 deliveries, and a target on the public internet gets at most 1
+    3 0 error: cannot send: `8.8.8.8` does not consent to more than 10/s: its answer is another one; leave `
+    0 1001 1001 deliveries
+    0 30 30 deliveries
     ");
+}
+
+/// It takes the ten seconds that the target is given.
+#[test]
+fn a_target_that_fails_for_ten_seconds_is_left_alone() {
+    if !can_have_a_network() {
+        return;
+    }
+    let said = in_network(
+        r#"
+try http://10.1.2.3/broken --allow-host 10.1.2.3 -c 100000 --rate 20/s
+grep stopped err
+"#,
+    );
+    let n: u32 = said.split_whitespace().nth(1).unwrap().parse().unwrap();
+    assert!(said.starts_with("3 ") && n < 1_000, "{said}");
+    assert!(said.contains("more than half of the attempts failed"), "{said}");
 }

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::net::Shutdown;
 
-use crate::harness::{Folder, PATIENCE, nobody, raw_receiver, receiver};
+use crate::harness::{Folder, PATIENCE, Server, has_peer, nobody, raw_receiver, receiver};
 
 #[test]
 fn the_bytes_sent_are_those_that_generate_prints() {
@@ -159,4 +159,54 @@ fn what_does_not_go_together_is_said_before_anything_is_sent() {
     for fault in ["cut", "slow-read", "two-hosts"] {
         assert!(help.contains(&format!("\n            {fault} ")), "{help}");
     }
+}
+
+/// A server that nobody here has written, and that knows `Expect`.
+#[test]
+fn both_engines_are_understood_by_a_real_server() {
+    if !has_peer("python3", &["--version"]) {
+        return;
+    }
+    let folder = Folder::new();
+    let script = folder.write(
+        "server.py",
+        r#"
+import gzip, http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_POST(self):
+        if self.headers.get("transfer-encoding") == "chunked":
+            body = b""
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size); self.rfile.readline()
+            self.rfile.readline()
+        else:
+            body = self.rfile.read(int(self.headers["content-length"]))
+        if self.headers.get("content-encoding") == "gzip":
+            body = gzip.decompress(body)
+        self.send_response(200); self.send_header("content-length", str(len(body))); self.end_headers()
+        self.wfile.write(body)
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+print("http://127.0.0.1:%d" % server.server_port, file=sys.stderr, flush=True)
+server.serve_forever()
+"#,
+    );
+    let server = Server::start(std::process::Command::new("python3").arg(script));
+    let event = folder.run(&["generate"]).expect(0).stdout;
+    for engine in ["reqwest", "wire"] {
+        for style in ["--chunked=100", "--gzip", "--json"] {
+            let args = ["send", &server.url, "--engine", engine, "-c", "2", "--json", style];
+            let args = if style == "--json" { &args[..7] } else { &args[..] };
+            let lines = folder.run(args).expect(0).json_lines();
+            assert_eq!(
+                lines[0]["answered"]["body"].as_str().unwrap(),
+                event.trim_end(),
+                "{args:?}"
+            );
+            assert!(lines[0]["connectMs"].is_f64() && lines[1]["connectMs"].is_null(), "{args:?}");
+        }
+    }
+    let args = ["send", &server.url, "--expect-continue=30s", "--json"];
+    let line = &folder.run(&args).expect(0).json_lines()[0];
+    assert_eq!(line["answered"]["body"].as_str().unwrap(), event.trim_end());
 }

@@ -87,6 +87,7 @@ async fn ringback(keep: Keep) {
         #[expect(clippy::disallowed_methods, reason = "reading the clock is part of the work")]
         clock: Clock::new(Timestamp::now),
         on_exchange: None,
+        feed: None,
     })
     .await
     .unwrap();

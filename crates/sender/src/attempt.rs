@@ -8,9 +8,9 @@ use ringback_exchange::{Attempt, Failure, FailureDetail, Outcome, Request};
 use tokio::time::Instant;
 
 use crate::client;
-use crate::course::{Course, Written};
 use crate::delivery::Delivery;
 use crate::headers::{from_map, to_map};
+use crate::phases::{Phases, Written};
 use crate::style::gzip;
 use crate::summary::to_ms;
 use crate::target::{Line, Link, Target};
@@ -74,17 +74,17 @@ pub(crate) async fn attempt(
             Call::Reqwest(client, Box::new(message))
         }
     };
-    let course = Arc::new(Course::new(Instant::now()));
+    let phases = Arc::new(Phases::new(Instant::now()));
     let mut was_given_up = false;
     let ended = tokio::select! {
         biased;
-        ended = begun(target, call, &course) => ended,
+        ended = begun(target, call, &phases) => ended,
         () = given_up => {
             was_given_up = true;
             Ended::failed(Failure::Other, "the run was stopped before an answer came")
         }
     };
-    let begin = course.begin();
+    let begin = phases.begin();
     let duration = begin.elapsed();
     if !was_given_up {
         target.count(&ended.outcome);
@@ -97,8 +97,8 @@ pub(crate) async fn attempt(
         request,
         planned_ms: to_ms(planned.due),
         late_ms: to_ms(late),
-        connect_ms: course.connect().map(to_ms),
-        first_byte_ms: course.first_byte().map(to_ms),
+        connect_ms: phases.connect().map(to_ms),
+        first_byte_ms: phases.first_byte().map(to_ms),
         duration_ms: to_ms(duration),
         reply_cut_at_bytes: ended.cut_at,
         place: None,
@@ -130,31 +130,31 @@ enum Call<'a> {
 }
 
 /// Waits for its turn and sends, as long as the limits of the target permit.
-async fn begun(target: &Target, call: Call<'_>, course: &Arc<Course>) -> Ended {
+async fn begun(target: &Target, call: Call<'_>, phases: &Arc<Phases>) -> Ended {
     match target.turn() {
         Ok(None) => {}
         Ok(Some(turn)) => {
             tokio::time::sleep_until(turn).await;
-            course.begin_now();
+            phases.begin_now();
         }
         Err(why) => return Ended::failed(Failure::Guarded, why),
     }
     let exchange = async {
         match call {
             Call::Nowhere(why) => Ended::failed(Failure::Dns, why),
-            Call::Reqwest(client, message) => client::exchange(client, *message, course).await,
-            Call::Wire(wire, script) => wire.exchange(script, course).await,
+            Call::Reqwest(client, message) => client::exchange(client, *message, phases).await,
+            Call::Wire(wire, script) => wire.exchange(script, phases).await,
         }
     };
-    let begin = course.begin();
+    let begin = phases.begin();
     let mut ended = tokio::select! {
         biased;
         ended = exchange => ended,
         () = tokio::time::sleep_until(begin + target.timeout()) => {
-            timed_out(course, Failure::TimedOut, target.timeout())
+            timed_out(phases, Failure::TimedOut, target.timeout())
         }
-        limit = no_first_byte(target, course), if target.first_byte_timeout().is_some() => {
-            timed_out(course, Failure::FirstByteTimedOut, limit)
+        limit = no_first_byte(target, phases), if target.first_byte_timeout().is_some() => {
+            timed_out(phases, Failure::FirstByteTimedOut, limit)
         }
     };
     // Whichever of the limits it was, and whoever kept it: people read one sentence.
@@ -167,29 +167,29 @@ async fn begun(target: &Target, call: Call<'_>, course: &Arc<Course>) -> Ended {
 }
 
 /// Comes when the reply should have begun and has not, with the time it had.
-async fn no_first_byte(target: &Target, course: &Course) -> Duration {
+async fn no_first_byte(target: &Target, phases: &Phases) -> Duration {
     let limit = target.first_byte_timeout().unwrap_or(Duration::MAX);
-    match course.begin().checked_add(limit) {
+    match phases.begin().checked_add(limit) {
         Some(time) => tokio::time::sleep_until(time).await,
         None => std::future::pending().await,
     }
-    if course.first_byte().is_some() {
+    if phases.first_byte().is_some() {
         std::future::pending::<()>().await;
     }
     limit
 }
 
 /// Tells by what had happened until then what it was that took too long.
-fn timed_out(course: &Course, of_reply: Failure, limit: Duration) -> Ended {
-    let (kind, detail) = if !course.has_written(Written::Something) {
+fn timed_out(phases: &Phases, of_reply: Failure, limit: Duration) -> Ended {
+    let (kind, detail) = if !phases.has_written(Written::Something) {
         (Failure::ConnectTimedOut, String::new())
-    } else if !course.has_written(Written::All) {
+    } else if !phases.has_written(Written::All) {
         (Failure::WriteTimedOut, format!("the request was not taken within {limit:?}"))
     } else if of_reply == Failure::FirstByteTimedOut {
         (of_reply, format!("no byte of a reply within {limit:?}"))
     } else {
         (of_reply, format!("no whole reply within {limit:?}"))
     };
-    let detail = FailureDetail { kind, detail, status: course.status() };
+    let detail = FailureDetail { kind, detail, status: phases.status() };
     Ended { outcome: Outcome::Failed(detail), cut_at: None }
 }

@@ -21,8 +21,8 @@ use url::Url;
 
 use crate::attempt::{Ended, REPLY_BYTES_MAX};
 use crate::classify::{Stage, classify};
-use crate::course::{Course, Written};
 use crate::headers::from_map;
+use crate::phases::{Phases, Written};
 use crate::style::Method;
 use crate::target::IDLE_MAX;
 use crate::wire::Place;
@@ -135,10 +135,10 @@ pub(crate) struct Message {
 }
 
 /// Sends the request and reads the reply.
-pub(crate) async fn exchange(client: &Client, message: Message, course: &Arc<Course>) -> Ended {
+pub(crate) async fn exchange(client: &Client, message: Message, phases: &Arc<Phases>) -> Ended {
     let mut request = reqwest::Request::new(message.method.as_http().clone(), message.url);
     *request.headers_mut() = message.headers;
-    let body = Watched { bytes: message.body, chunked: message.chunked, course: course.clone() };
+    let body = Watched { bytes: message.body, chunked: message.chunked, phases: phases.clone() };
     *request.body_mut() = Some(reqwest::Body::wrap(body));
 
     let sending = CONNECT.scope(Mutex::new(None), async {
@@ -148,7 +148,7 @@ pub(crate) async fn exchange(client: &Client, message: Message, course: &Arc<Cou
     });
     let (sent, connect) = sending.await;
     if let Some(took) = connect {
-        course.connected(took);
+        phases.connected(took);
     }
     let failed = |error: &reqwest::Error, stage, status| {
         let (kind, detail) = classify(error, stage);
@@ -159,9 +159,9 @@ pub(crate) async fn exchange(client: &Client, message: Message, course: &Arc<Cou
         Ok(response) => response,
         Err(error) => return failed(&error, Stage::Head, None),
     };
-    course.came();
+    phases.came();
     let status = response.status().as_u16();
-    course.answers_with(status);
+    phases.answers_with(status);
     let headers = from_map(response.headers());
     let mut body = BytesMut::new();
     let mut cut_at = None;
@@ -188,7 +188,7 @@ pub(crate) async fn exchange(client: &Client, message: Message, course: &Arc<Cou
 struct Watched {
     bytes: Bytes,
     chunked: Option<usize>,
-    course: Arc<Course>,
+    phases: Arc<Phases>,
 }
 
 impl Body for Watched {
@@ -203,14 +203,14 @@ impl Body for Watched {
         let most = this.chunked.unwrap_or(PIECE_BYTES);
         let piece = this.bytes.split_to(this.bytes.len().min(most));
         if this.bytes.is_empty() {
-            this.course.wrote(Written::All);
+            this.phases.wrote(Written::All);
         }
         Poll::Ready((!piece.is_empty()).then(|| Ok(Frame::data(piece))))
     }
 
     /// The connection asks this when it writes the head, and of an empty body nothing else.
     fn is_end_stream(&self) -> bool {
-        self.course.wrote(if self.bytes.is_empty() { Written::All } else { Written::Something });
+        self.phases.wrote(if self.bytes.is_empty() { Written::All } else { Written::Something });
         self.bytes.is_empty()
     }
 

@@ -8,9 +8,9 @@ use url::Position;
 
 use crate::attempt::Ended;
 use crate::client;
-use crate::course::Course;
 use crate::guard::GuardError;
 use crate::headers::to_map;
+use crate::phases::Phases;
 use crate::style::{Method, Style};
 use crate::target::{Line, Link, Target};
 use crate::wire::script;
@@ -52,14 +52,14 @@ pub(crate) async fn ask(target: &Target, nonce: &str) -> Result<(), GuardError> 
         body: "".into(),
     };
     let method = "GET".parse::<Method>().unwrap_or_default();
-    let course = Arc::new(Course::new(Instant::now()));
+    let phases = Arc::new(Phases::new(Instant::now()));
     let asking = async {
         match target.link() {
             Link::NoAddress(why) => Err(refused(why.clone())),
             Link::Up(Line::Wire(wire)) => {
                 let style = Style { method, ..Style::default() };
                 let script = script(&mut request, url.as_str(), &style, None);
-                Ok(wire.exchange(script, &course).await)
+                Ok(wire.exchange(script, &phases).await)
             }
             Link::Up(Line::Reqwest(engine)) => {
                 let headers = to_map(&request.headers);
@@ -70,7 +70,7 @@ pub(crate) async fn ask(target: &Target, nonce: &str) -> Result<(), GuardError> 
                     body: "".into(),
                     chunked: None,
                 };
-                Ok(client::exchange(engine, message, &course).await)
+                Ok(client::exchange(engine, message, &phases).await)
             }
         }
     };

@@ -36,7 +36,6 @@ fn arrival(second: i64, body: &[u8]) -> Arrival {
         fault: None,
         wire: None,
         signature: None,
-        injected: None,
     }
 }
 
@@ -54,6 +53,7 @@ fn exchange(number: u64, arrival: Arrival) -> Exchange {
         fault,
         wire,
         signature,
+        injected: None,
     }
 }
 

@@ -1,7 +1,5 @@
 //! HTTP/2 by prior knowledge, and each of its limits, with frames that are made by hand (RFC 9113).
 
-use std::time::Duration;
-
 use ringback_exchange::Headers;
 use ringback_recorder::{Config, Delay, Drained, Limits, Listener, Recording, ScriptedReply};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use ringback_exchange::{Content, Exchange};
 use ringback_recorder::{
-    Config, Drained, Keep, Listener, Opened, ScriptedReply, Searched, Store, StoreError,
+    Config, Delay, Drained, Keep, Listener, Opened, ScriptedReply, Searched, Store, StoreError,
 };
 use tempfile::TempDir;
 
@@ -178,7 +178,7 @@ async fn a_request_is_stored_before_it_is_forwarded() {
 async fn a_request_is_stored_before_its_reply_is_waited_for() {
     let (_folder, path) = folder();
     let keep = Keep::Store(Store::open(&path).unwrap());
-    let late = ScriptedReply { delay: Some(10 * SOON), ..reply(200, "") };
+    let late = ScriptedReply { delay: Delay::Fixed(10 * SOON), ..reply(200, "") };
     let answer = script(vec![route("GET", "/", vec![late])]);
     let listener = start(Config { keep, answer, ..config() }).await;
     let mut stream = connect(&listener).await;

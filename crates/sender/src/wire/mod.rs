@@ -30,7 +30,7 @@ pub(crate) use self::script::{Script, script};
 use self::stream::{Socket, Stream};
 use crate::attempt::Ended;
 use crate::classify::{Stage, deepest, of_connecting, of_talking};
-use crate::course::{self, Course};
+use crate::phases::{self, Phases};
 use crate::target::IDLE_MAX;
 
 /// How much the system keeps of an answer that is read slowly, in bytes; it takes twice of it.
@@ -67,21 +67,21 @@ enum Played {
 
 impl Wire {
     /// Plays a script on a connection and reads the answer.
-    pub(crate) async fn exchange(&self, script: Script, course: &Course) -> Ended {
+    pub(crate) async fn exchange(&self, script: Script, phases: &Phases) -> Ended {
         let mut may_reuse = script.shares_connection;
         loop {
             let kept = if may_reuse { self.take_kept() } else { None };
             let mut connection = match kept {
                 Some(connection) => connection,
-                None => match self.connect(&script, course).await {
+                None => match self.connect(&script, phases).await {
                     Ok(connection) => connection,
                     Err(failed) => return failed,
                 },
             };
             let was_used = std::mem::replace(&mut connection.is_used, true);
-            course.wrote(course::Written::Something);
+            phases.wrote(phases::Written::Something);
             let mut n_written = 0;
-            let played = self.play(&script.steps, &mut connection, &mut n_written, course).await;
+            let played = self.play(&script.steps, &mut connection, &mut n_written, phases).await;
             let broken = match played {
                 Ok(Played::Reset) => {
                     connection.stream.reset();
@@ -96,10 +96,10 @@ impl Wire {
                 Err(error) => Err(error),
             };
             if broken.is_ok() {
-                course.wrote(course::Written::All);
+                phases.wrote(phases::Written::All);
             }
             // A receiver that hangs up on a request may have answered first.
-            let read = reply::read(&mut connection, script.reading, course).await;
+            let read = reply::read(&mut connection, script.reading, phases).await;
             return match (broken, read.ended) {
                 (
                     Err(error),
@@ -132,7 +132,7 @@ impl Wire {
         steps: &[Step],
         connection: &mut Connection,
         n_written: &mut u64,
-        course: &Course,
+        phases: &Phases,
     ) -> io::Result<Played> {
         let interrupted = Ok(Played::Read { is_whole: false });
         for step in steps {
@@ -140,7 +140,7 @@ impl Wire {
                 Step::Send(head, body) => connection.write([head, body], n_written).await?,
                 Step::Drip(bytes, rate) => drip(connection, bytes, *rate, n_written).await?,
                 Step::AwaitContinue => {
-                    let waiting = reply::may_continue(connection, course);
+                    let waiting = reply::may_continue(connection, phases);
                     // A receiver that does not know the question gets the body all the same.
                     let answered = tokio::time::timeout(self.continue_timeout, waiting).await;
                     if answered.is_ok_and(|may| matches!(may, Ok(false))) {
@@ -161,7 +161,7 @@ impl Wire {
         Ok(Played::Read { is_whole: true })
     }
 
-    async fn connect(&self, script: &Script, course: &Course) -> Result<Connection, Ended> {
+    async fn connect(&self, script: &Script, phases: &Phases) -> Result<Connection, Ended> {
         let begin = Instant::now();
         let is_tls = self.tls.is_some();
         let connecting = tokio::time::timeout(self.connect_timeout, self.open(script)).await;
@@ -172,7 +172,7 @@ impl Wire {
             }
             Err(_) => return Err(Ended::failed(Failure::ConnectTimedOut, "")),
         };
-        course.connected(begin.elapsed());
+        phases.connected(begin.elapsed());
         Ok(Connection::new(stream))
     }
 

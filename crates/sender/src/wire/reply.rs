@@ -9,7 +9,7 @@ use ringback_exchange::{Failure, FailureDetail, Header, Headers, Outcome, Reply}
 use super::connection::Connection;
 use crate::attempt::{Ended, REPLY_BYTES_MAX};
 use crate::classify::{Stage, deepest, of_talking};
-use crate::course::Course;
+use crate::phases::Phases;
 
 /// How many bytes the head of a reply may have.
 const HEAD_BYTES_MAX: usize = 256 * 1024;
@@ -75,7 +75,7 @@ fn ended_early(what: &str) -> Broken {
 }
 
 /// Reads a reply to its end. What goes wrong is an outcome too.
-pub(crate) async fn read(connection: &mut Connection, reading: Reading, course: &Course) -> Read {
+pub(crate) async fn read(connection: &mut Connection, reading: Reading, phases: &Phases) -> Read {
     let failed = |broken, stage, status| {
         let (kind, detail) = match broken {
             Broken::Io(error) => (of_talking(&error, stage), deepest(&error)),
@@ -84,7 +84,7 @@ pub(crate) async fn read(connection: &mut Connection, reading: Reading, course: 
         let detail = FailureDetail { kind, detail, status };
         Read { ended: Ended { outcome: Outcome::Failed(detail), cut_at: None }, keeps: false }
     };
-    let head = match final_head(connection, reading, course).await {
+    let head = match final_head(connection, reading, phases).await {
         Ok(head) => head,
         Err(broken) => return failed(broken, Stage::Head, None),
     };
@@ -92,7 +92,7 @@ pub(crate) async fn read(connection: &mut Connection, reading: Reading, course: 
         Ok(framing) => framing,
         Err(broken) => return failed(broken, Stage::Head, None),
     };
-    course.answers_with(head.status);
+    phases.answers_with(head.status);
     let mut body = Vec::new();
     let is_cut = match read_body(connection, &framing, reading, &mut body).await {
         Ok(is_cut) => is_cut,
@@ -110,7 +110,7 @@ pub(crate) async fn read(connection: &mut Connection, reading: Reading, course: 
 }
 
 /// Waits for 100 or for the reply itself. Tells whether the body may be sent.
-pub(crate) async fn may_continue(connection: &mut Connection, course: &Course) -> io::Result<bool> {
+pub(crate) async fn may_continue(connection: &mut Connection, phases: &Phases) -> io::Result<bool> {
     loop {
         match parse(connection.unread()) {
             Ok(Some((head, length))) if head.status == 100 => {
@@ -128,7 +128,7 @@ pub(crate) async fn may_continue(connection: &mut Connection, course: &Course) -
                 if connection.fill(usize::MAX).await? == 0 {
                     return Ok(false);
                 }
-                course.came();
+                phases.came();
             }
         }
     }
@@ -137,12 +137,12 @@ pub(crate) async fn may_continue(connection: &mut Connection, course: &Course) -
 async fn final_head(
     connection: &mut Connection,
     reading: Reading,
-    course: &Course,
+    phases: &Phases,
 ) -> Result<Head, Broken> {
     let mut n_interim = 0;
     loop {
         if !connection.unread().is_empty() {
-            course.came();
+            phases.came();
         }
         match parse(connection.unread())? {
             // 101 is the end of HTTP on this connection, and so is an answer.
@@ -201,6 +201,9 @@ fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>, Broken> {
         httparse::Status::Complete(length) => length,
         httparse::Status::Partial => return Ok(None),
     };
+    if response.code.is_some_and(|code| code < 100) {
+        return Err(not_http("a status below 100"));
+    }
     // One piece of memory for all the values.
     let block = Bytes::copy_from_slice(&bytes[..length]);
     let place = |value: &[u8]| value.as_ptr() as usize - bytes.as_ptr() as usize;
@@ -240,6 +243,10 @@ fn framing(head: &Head, reading: Reading) -> Result<Framing, Broken> {
                 length = Some(n);
             }
         }
+    }
+    if coding.is_some() && head.version == 0 {
+        // RFC 9112 section 6.1: its framing is faulty.
+        return Err(not_http("a transfer-encoding in HTTP/1.0"));
     }
     match (coding, length) {
         (Some(coding), _) => {
@@ -329,12 +336,20 @@ async fn read_chunks(
     loop {
         let (line, size) = loop {
             let bad = |_| not_http("a chunk size that is no number");
+            // The parser takes a line without any digit for a size of 0.
+            if connection.unread().first().is_some_and(|byte| !byte.is_ascii_hexdigit()) {
+                return Err(bad(httparse::InvalidChunkSize));
+            }
             match httparse::parse_chunk_size(connection.unread()).map_err(bad)? {
                 httparse::Status::Complete(found) => break found,
                 httparse::Status::Partial => {}
             }
             wait_in_chunks(connection, reading, CHUNK_LINE_BYTES_MAX).await?;
         };
+        // A line end inside an extension is how one reply is passed off as two.
+        if connection.unread()[..line.saturating_sub(2)].contains(&b'\n') {
+            return Err(not_http("a line end in a chunk extension"));
+        }
         connection.take(line);
         if size == 0 {
             return read_trailers(connection, reading).await.map(|()| false);
@@ -352,20 +367,24 @@ async fn read_chunks(
     }
 }
 
-/// Trailer lines are read to find the end of the reply, and not kept.
+/// Trailer lines are read to find the end of the reply, and not kept. They end with CRLF, as chunks do.
 async fn read_trailers(connection: &mut Connection, reading: Reading) -> Result<(), Broken> {
+    const END: &[u8] = b"\r\n\r\n";
     loop {
-        let mut lines = [httparse::EMPTY_HEADER; LINES_MAX];
-        let parsed = httparse::parse_headers(connection.unread(), &mut lines);
-        match parsed.map_err(|error| not_http(format!("in the trailer: {error}")))? {
-            httparse::Status::Complete((length, _)) => {
-                connection.take(length);
-                return Ok(());
-            }
-            httparse::Status::Partial => {
-                wait_in_chunks(connection, reading, HEAD_BYTES_MAX).await?;
-            }
+        let there = connection.unread();
+        if there.starts_with(b"\r\n") {
+            connection.take(2);
+            return Ok(());
         }
+        if let Some(at) = there.windows(END.len()).position(|four| four == END) {
+            let mut lines = [httparse::EMPTY_HEADER; LINES_MAX];
+            let end = at + END.len();
+            httparse::parse_headers(&there[..end], &mut lines)
+                .map_err(|error| not_http(format!("in the trailer: {error}")))?;
+            connection.take(end);
+            return Ok(());
+        }
+        wait_in_chunks(connection, reading, HEAD_BYTES_MAX).await?;
     }
 }
 

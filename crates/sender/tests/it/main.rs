@@ -24,6 +24,7 @@ macro_rules! by_each_engine {
     )*};
 }
 
+mod agreement;
 mod answers;
 mod failures;
 mod faults;

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 /// How far an attempt has come.
 #[derive(Debug)]
-pub(crate) struct Course {
+pub(crate) struct Phases {
     created: Instant,
     /// Nanoseconds from there to the begin of the attempt, when it had to wait for its turn.
     begin: AtomicU64,
@@ -37,7 +37,7 @@ fn known(time: &AtomicU64) -> Option<Duration> {
     time.load(Ordering::Relaxed).checked_sub(1).map(Duration::from_nanos)
 }
 
-impl Course {
+impl Phases {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
             created: now,
