@@ -37,7 +37,7 @@ impl Pacer {
     }
 
     /// Waits until a time after the start. A time that no clock reaches does not come.
-    pub(crate) async fn wait_until(&self, start: Instant, due: Duration) {
+    pub(crate) async fn wait_until(&mut self, start: Instant, due: Duration) {
         let Some(time) = start.checked_add(due) else { return std::future::pending().await };
         loop {
             let left = time.saturating_duration_since(Instant::now());
@@ -49,10 +49,10 @@ impl Pacer {
                 tokio::task::yield_now().await;
                 continue;
             }
-            let nap = if self.spins { left - SPIN } else { left };
-            match &self.timer {
-                Some(timer) => timer.sleep(nap).await,
-                None => tokio::time::sleep(nap).await,
+            let until = if self.spins { time - SPIN } else { time };
+            match &mut self.timer {
+                Some(timer) => timer.sleep_until(until).await,
+                None => tokio::time::sleep_until(until).await,
             }
         }
     }
@@ -71,9 +71,15 @@ mod timer {
     };
     use tokio::io::Interest;
     use tokio::io::unix::AsyncFd;
+    use tokio::time::Instant;
 
     #[derive(Debug)]
-    pub(super) struct Timer(AsyncFd<OwnedFd>);
+    pub(super) struct Timer {
+        file: AsyncFd<OwnedFd>,
+        /// The time that it is set to. A wait that is broken off and begun again, as one is whenever an
+        /// answer comes, does not set it anew.
+        set_to: Option<Instant>,
+    }
 
     impl Timer {
         /// Makes one; none where the system has none to give.
@@ -83,33 +89,45 @@ mod timer {
             // What is unsound about it is a `T` whose descriptor changes; that of an owned file does not, and
             // the constructor that came in its place needs `unsafe`.
             #[expect(deprecated, reason = "sound for a file that is owned")]
-            AsyncFd::with_interest(file, Interest::READABLE).ok().map(Self)
+            AsyncFd::with_interest(file, Interest::READABLE)
+                .ok()
+                .map(|file| Self { file, set_to: None })
         }
 
-        /// Sleeps so long, or less: whoever sleeps looks at the clock afterwards.
-        pub(super) async fn sleep(&self, nap: Duration) {
+        /// Sleeps until a time, or less: whoever sleeps looks at the clock afterwards.
+        pub(super) async fn sleep_until(&mut self, time: Instant) {
+            if self.set_to != Some(time) {
+                if self.set(time.saturating_duration_since(Instant::now())).is_err() {
+                    return tokio::time::sleep_until(time).await;
+                }
+                self.set_to = Some(time);
+            }
+            let Ok(mut ready) = self.file.readable().await else {
+                return tokio::time::sleep_until(time).await;
+            };
+            // The file is read empty, so that it does not stay ready. What it says, how often the time
+            // was up, is of no interest, and neither is that another time has just been set.
+            let _ = ready.try_io(|file| Ok(rustix::io::read(file, &mut [0_u8; 8])?));
+            self.set_to = None;
+        }
+
+        fn set(&self, nap: Duration) -> rustix::io::Result<()> {
             let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
+            // A timer that is set to nothing would never ring.
+            let nap = nap.max(Duration::from_nanos(1));
             let it_value = Timespec {
                 tv_sec: i64::try_from(nap.as_secs()).unwrap_or(i64::MAX),
                 tv_nsec: i64::from(nap.subsec_nanos()),
             };
             let value = Itimerspec { it_interval: zero, it_value };
-            if timerfd_settime(self.0.get_ref(), TimerfdTimerFlags::empty(), &value).is_err() {
-                return tokio::time::sleep(nap).await;
-            }
-            let Ok(mut ready) = self.0.readable().await else {
-                return tokio::time::sleep(nap).await;
-            };
-            // The file is read empty, so that it does not stay ready. What it says, how often the time
-            // was up, is of no interest, and neither is that another timer has just been set.
-            let _ = ready.try_io(|file| Ok(rustix::io::read(file, &mut [0_u8; 8])?));
+            timerfd_settime(self.file.get_ref(), TimerfdTimerFlags::empty(), &value).map(|_| ())
         }
     }
 }
 
 #[cfg(not(target_os = "linux"))]
 mod timer {
-    use std::time::Duration;
+    use tokio::time::Instant;
 
     #[derive(Debug)]
     pub(super) enum Timer {}
@@ -119,7 +137,7 @@ mod timer {
             None
         }
 
-        pub(super) async fn sleep(&self, _: Duration) {
+        pub(super) async fn sleep_until(&mut self, _: Instant) {
             match *self {}
         }
     }
@@ -132,7 +150,7 @@ mod tests {
     #[tokio::test]
     async fn no_pacing_is_ever_early() {
         for pacing in [Pacing::Coarse, Pacing::Fine, Pacing::Precise] {
-            let pacer = Pacer::new(pacing);
+            let mut pacer = Pacer::new(pacing);
             let start = Instant::now();
             for us in [0, 300, 700, 2_500] {
                 let due = Duration::from_micros(us);
@@ -144,7 +162,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_wait_that_is_dropped_leaves_a_pacer_that_works() {
-        let pacer = Pacer::new(Pacing::Fine);
+        let mut pacer = Pacer::new(Pacing::Fine);
         let start = Instant::now();
         let long = pacer.wait_until(start, Duration::from_secs(3600));
         assert!(tokio::time::timeout(Duration::from_millis(5), long).await.is_err());

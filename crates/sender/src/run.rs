@@ -133,7 +133,7 @@ pub async fn run(
         target.permit(&run.plan)?;
     }
     let mut stop = pin!(stop);
-    let pacer = Pacer::new(run.pacing);
+    let mut pacer = Pacer::new(run.pacing);
     let mut queue = Queue::new(run);
     let mut flight = Flight::new(run, on_settled);
     let clock = flight.clock;
