@@ -281,6 +281,7 @@ mod tests {
             fault: None,
             wire: None,
             signature: None,
+            injected: None,
         }
     }
 

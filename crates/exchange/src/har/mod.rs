@@ -121,6 +121,7 @@ mod tests {
             fault: None,
             wire: Some(Wire { connection: 3, head: "x".into(), ..Wire::default() }),
             signature: Some("valid".to_owned()),
+            injected: None,
         }
     }
 
