@@ -89,7 +89,7 @@ pub(super) fn page(
 ) -> Result<Vec<Exchange>, StoreError> {
     const HERE: &str = "SELECT * FROM exchange WHERE number > ?1 AND number <= ?2 LIMIT ?3";
     const FORM_1: &str = "SELECT *, NULL AS connection, NULL AS head, NULL AS trailers, \
-                          NULL AS notes, NULL AS signature \
+                          NULL AS notes, NULL AS signature, NULL AS injected \
                           FROM exchange WHERE number > ?1 AND number <= ?2 LIMIT ?3";
     let failed = file::database(path, "read");
     // SQLite's numbers end where those with a sign do.

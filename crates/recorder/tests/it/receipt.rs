@@ -56,10 +56,10 @@ async fn the_verdict_is_kept_with_the_request() {
         exchanges.iter().map(|it| it.signature.as_deref().unwrap_or("not judged")).collect();
     insta::assert_snapshot!(verdicts.join("\n"), @"
     valid
-    none of the signatures (1) matches any of the secrets (1): a wrong secret, or the id, the timestamp or the body was changed after signing
-    none of the signatures (1) matches any of the secrets (1): a wrong secret, or the id, the timestamp or the body was changed after signing
-    the timestamp is 1 s older than is permitted: a replay, or clocks that disagree
-    none of the signatures has a form that is known here
+    the signature is right for the same JSON written without white space: the body was parsed and written again; verify the raw bytes, before anything reads them
+    none of the signatures (1) matches any of the secrets (1): a wrong secret, or what was signed was changed since in a way that is not known here
+    the timestamp is 1 s older than is permitted: a replay, a retry under its first timestamp, or clocks that disagree; the signature itself is right
+    `webhook-signature` is `[redacted]`, with nothing of the form `[ v1,{hmac-sha256:base64}][ v1a,{ed25519:base64}]` in it
     the header `webhook-id` is missing
     not judged
     ");
