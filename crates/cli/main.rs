@@ -60,7 +60,7 @@ struct Arguments {
 enum Command {
     Check(check::CheckArgs),
     Send(Box<send::SendArgs>),
-    Listen(listen::ListenArgs),
+    Listen(Box<listen::ListenArgs>),
     Export(export::ExportArgs),
     Init(init::InitArgs),
     Sign(sign::SignCommand),

@@ -225,7 +225,7 @@ fn bodies_that_are_no_text_go_through_or_are_refused() {
 
 /// The bodies that a listener has been sent, in order.
 fn captured(folder: &Folder, store: &str) -> Vec<String> {
-    let lines = folder.run(&["export", "--store", store]).expect(0).json_lines();
+    let lines = folder.run(&["export", "--exact", "--store", store]).expect(0).json_lines();
     lines.iter().map(|line| line["request"]["body"].as_str().unwrap().to_owned()).collect()
 }
 

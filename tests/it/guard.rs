@@ -211,7 +211,7 @@ try https://8.8.8.8/ --allow-host 8.8.8.8 --i-own 8.8.8.8 -c 3 -k
 try https://8.8.8.8/ --allow-host 8.8.8.8 --i-own 8.8.8.8 -c 1001 -k
 try https://8.8.8.8/ --allow-host 8.8.8.8 --i-own 8.8.8.8 -c 3 -k --max-rate 500
 touch consents
-try https://8.8.8.8/ --allow-host 8.8.8.8 --i-own 8.8.8.8 -c 1001 -k --max-rate 5000
+try https://8.8.8.8/ --allow-host 8.8.8.8 --i-own 8.8.8.8 -c 1001 -k --max-rate 5000 --print all
 try https://8.8.8.8/ --allow-host 8.8.8.8 --i-own 8.8.8.8 -c 30 -k --max-rate 5000 --engine wire
 "#,
     );

@@ -40,6 +40,15 @@ use crate::view::View;
 type Routing = Box<dyn Fn(Request<Full<Bytes>>) -> Routed + Send + Sync>;
 type Routed = Pin<Box<dyn Future<Output = Result<warp::reply::Response, Infallible>> + Send>>;
 
+/// What is made of a request before it is answered.
+#[derive(Debug)]
+pub(crate) struct Acceptance {
+    /// How its signature is judged, if it is.
+    pub(crate) receipt: Option<Receipt>,
+    /// Whether one that can be read in two ways is refused.
+    pub(crate) strict: bool,
+}
+
 /// What all connections of a listener share.
 pub(crate) struct Capture {
     pub(crate) limits: Limits,
@@ -47,11 +56,9 @@ pub(crate) struct Capture {
     pub(crate) budget: Arc<Budget>,
     keeper: Keeper,
     responder: Arc<Responder>,
-    receipt: Option<Receipt>,
+    acceptance: Acceptance,
     routing: Routing,
     view: View,
-    /// Whether requests that can be read in two ways are refused.
-    strict: bool,
     connections: AtomicU64,
     refused: AtomicU64,
     reset: AtomicU64,
@@ -64,9 +71,8 @@ impl Capture {
         budget: Arc<Budget>,
         keeper: Keeper,
         responder: Responder,
-        receipt: Option<Receipt>,
         view: View,
-        strict: bool,
+        acceptance: Acceptance,
     ) -> Self {
         let responder = Arc::new(responder);
         let filter = answer::filter(Arc::clone(&responder));
@@ -79,10 +85,9 @@ impl Capture {
             budget,
             keeper,
             responder,
-            receipt,
+            acceptance,
             routing,
             view,
-            strict,
             connections,
             refused,
             reset,
@@ -125,7 +130,7 @@ impl Capture {
         let received_at = self.clock.now();
         let request = ringback_exchange::Request { method, target, headers, body: bytes.into() };
         // Half a body can have no valid signature, which says nothing about who sent it.
-        let receipt = self.receipt.as_ref().filter(|_| fault.is_none());
+        let receipt = self.acceptance.receipt.as_ref().filter(|_| fault.is_none());
         let arrival = Arc::new(Arrival {
             received_at,
             peer: line.peer.clone(),
@@ -207,7 +212,8 @@ impl Capture {
 
     /// Finds fault with a whole request whose end is a matter of opinion, when that is wanted.
     fn judge(&self, notes: &[Note]) -> Option<Fault> {
-        let mut ambiguous = notes.iter().filter(|note| self.strict && note.is_ambiguous());
+        let mut ambiguous =
+            notes.iter().filter(|note| self.acceptance.strict && note.is_ambiguous());
         let why = ambiguous.next()?.to_string();
         Some(Fault::Ambiguous(ambiguous.fold(why, |why, note| format!("{why}; {note}"))))
     }

@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::answer::{Answer, Responder};
 use crate::budget::Budget;
-use crate::capture::Capture;
+use crate::capture::{Acceptance, Capture};
 use crate::clock::Clock;
 use crate::connection::{self, Speech};
 use crate::error::StartError;
@@ -135,8 +135,8 @@ impl Listener {
             upstream.is_elsewhere(addr)?;
         }
         let view = View::new(on_exchange, feed);
-        let capture =
-            Capture::new(limits, clock, budget, keep.into(), responder, receipt, view, strict);
+        let acceptance = Acceptance { receipt, strict };
+        let capture = Capture::new(limits, clock, budget, keep.into(), responder, view, acceptance);
         let capture = Arc::new(capture);
         let (stop, stopped) = watch::channel(false);
         let scheme = if tls.is_some() { "https" } else { "http" };

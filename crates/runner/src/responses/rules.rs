@@ -4,15 +4,15 @@
 //! A name in a rule becomes a file name, so it can hold nothing that would lead out of the folder. What
 //! arrives over the network never does: of an event, only names that are known here are used.
 
-use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 
 use regex::Regex;
 use ringback_exchange::Request;
 use ringback_recorder::PathPattern;
 use ringback_snapshot::Redactions;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error};
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
@@ -26,7 +26,7 @@ pub struct SnapshotRules {
     /// Names of headers that are shown; `content-type` where nothing is said.
     headers: Option<Vec<String>>,
     /// `JSONPath = label`: parts of JSON bodies that change from run to run.
-    redact: BTreeMap<Text<JsonPath>, String>,
+    redact: ByPath<String>,
     /// Patterns that are replaced in the whole text, after all else.
     filter: Vec<Filter>,
     /// What is kept apart from the other responses, in order: the first rule that fits counts.
@@ -51,7 +51,7 @@ struct SnapshotRule {
     path: Option<Text<PathPattern>>,
     /// `JSONPath = value`: the request's body has such a value at each of them.
     #[serde(default)]
-    json: BTreeMap<Text<JsonPath>, Value>,
+    json: ByPath<Value>,
 }
 
 impl SnapshotRules {
@@ -69,16 +69,12 @@ impl SnapshotRules {
                 || vec!["content-type".to_owned()],
                 |names| names.iter().map(|name| name.to_ascii_lowercase()).collect(),
             ),
-            paths: self
-                .redact
-                .iter()
-                .map(|(path, label)| (path.parsed.clone(), label.clone()))
-                .collect(),
+            paths: self.redact.0.clone(),
             labels: Vec::new(),
             filters: self
                 .filter
                 .iter()
-                .map(|filter| (filter.regex.parsed.clone(), filter.with.clone()))
+                .map(|filter| (filter.regex.0.clone(), filter.with.clone()))
                 .collect(),
         }
     }
@@ -86,53 +82,55 @@ impl SnapshotRules {
 
 impl SnapshotRule {
     fn fits(&self, request: &Request, body: Option<&Value>) -> bool {
-        let has = |(path, value): (&Text<JsonPath>, &Value)| {
-            body.is_some_and(|body| path.parsed.query(body).iter().any(|found| found == &value))
+        let has = |(path, value): &(JsonPath, Value)| {
+            body.is_some_and(|body| path.query(body).iter().any(|found| *found == value))
         };
         self.method.as_ref().is_none_or(|method| method.eq_ignore_ascii_case(&request.method))
-            && self.path.as_ref().is_none_or(|path| path.parsed.matches(request.path()))
-            && self.json.iter().all(has)
+            && self.path.as_ref().is_none_or(|path| path.0.matches(request.path()))
+            && self.json.0.iter().all(has)
     }
 }
 
-/// A text that was parsed, and is ordered as text.
-#[derive(Clone)]
-struct Text<T> {
-    text: String,
-    parsed: T,
-}
+/// Values by JSONPath, in the order of the file.
+#[derive(Debug, Clone)]
+struct ByPath<T>(Vec<(JsonPath, T)>);
 
-impl<T> PartialEq for Text<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+impl<T> Default for ByPath<T> {
+    fn default() -> Self {
+        Self(Vec::new())
     }
 }
 
-impl<T> Eq for Text<T> {}
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for ByPath<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Paths<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Paths<T> {
+            type Value = ByPath<T>;
 
-impl<T> PartialOrd for Text<T> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table of JSONPaths")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ByPath<T>, A::Error> {
+                let mut all = Vec::new();
+                while let Some((path, value)) = map.next_entry::<Text<JsonPath>, T>()? {
+                    all.push((path.0, value));
+                }
+                Ok(ByPath(all))
+            }
+        }
+        deserializer.deserialize_map(Paths(PhantomData))
     }
 }
 
-impl<T> Ord for Text<T> {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.text.cmp(&other.text)
-    }
-}
-
-impl<T> fmt::Debug for Text<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.text.fmt(f)
-    }
-}
+/// What was parsed from a text.
+#[derive(Debug, Clone)]
+struct Text<T>(T);
 
 impl<'de, T: std::str::FromStr<Err: fmt::Display>> Deserialize<'de> for Text<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         match text.parse() {
-            Ok(parsed) => Ok(Self { text, parsed }),
+            Ok(parsed) => Ok(Self(parsed)),
             Err(error) => Err(D::Error::custom(format!("`{text}`: {error}"))),
         }
     }
