@@ -3,17 +3,20 @@
 mod dry_run;
 mod load;
 pub(crate) mod plan;
+mod report;
 mod retry;
 mod show;
 mod state;
 mod trace;
 
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use ringback_event::EventType;
 use ringback_exchange::{Attempt, Outcome, curl, json_line, printable};
+use ringback_report::load::table;
 use ringback_sender::{
     Clock, Options, PairOrder, Plan, Progress, Run, Settled, Summary, Target, TargetError,
     TlsError, run as send,
@@ -23,8 +26,9 @@ use url::Url;
 
 use self::load::Load;
 use self::plan::PlanArgs;
+use self::report::{ReportArgs, Told};
 use self::retry::RetryArgs;
-use self::show::{Print, Printer};
+use self::show::{PRINTED_MAX, Print, Printer};
 use self::state::{Header, State};
 use crate::address::parse_url;
 use crate::context::ContextArgs;
@@ -72,6 +76,8 @@ pub(crate) struct SendArgs {
     plan: PlanArgs,
     #[command(flatten)]
     retry: RetryArgs,
+    #[command(flatten)]
+    reports: ReportArgs,
     #[command(flatten)]
     run: RunArgs,
 }
@@ -150,6 +156,9 @@ async fn deliver(args: &SendArgs, plan: Plan, load: &Load<'_>) -> Result<Exit, C
     options.in_flight_max = args.plan.in_flight_max(&plan);
     let targets = targets(load.urls, &options).await?;
     let mut printer = Printer::new(&plan, args.print, args.json, args.summary.is_some());
+    let total = plan.total();
+    let prints_to_terminal = printer.prints() && std::io::stdout().is_terminal();
+    let told = Told::begin(&args.reports, prints_to_terminal)?;
     let (how, mut state) = begin(args, plan, load)?;
     // What was sent wrong on purpose has to be noticed.
     let fault = load.signer.and_then(Signer::fault);
@@ -171,7 +180,7 @@ async fn deliver(args: &SendArgs, plan: Plan, load: &Load<'_>) -> Result<Exit, C
             (Some(state), Some(entry)) => state.put(entry),
             _ => true,
         };
-        let printed = printer.print(&attempt);
+        let printed = told.ended(&attempt).and_then(|()| printer.print(&attempt));
         if (printed.is_err() || !is_kept)
             && let Some(closed) = closed.take()
         {
@@ -188,9 +197,12 @@ async fn deliver(args: &SendArgs, plan: Plan, load: &Load<'_>) -> Result<Exit, C
             () = signals.asked_to_end() => {}
             Ok(()) = is_closed => {}
             () = left_alone(&targets) => {}
+            () = told.watch(total) => {}
         }
     };
-    let summary = send(&targets, &how, |attempt| load.prepare(attempt), on_settled, stop).await;
+    let deliveries = |attempt: &_| load.prepare(attempt).inspect(|_| told.begun());
+    let summary = send(&targets, &how, deliveries, on_settled, stop).await;
+    told.end_watch();
     let summary = summary.map_err(|error| refused(error.into()))?;
     if let Some(state) = state {
         state.finish().await?;
@@ -208,7 +220,19 @@ async fn deliver(args: &SendArgs, plan: Plan, load: &Load<'_>) -> Result<Exit, C
     if let Some(passed_over) = printer.passed_over() {
         output::talk(&passed_over);
     }
-    output::talk(&show::describe(&summary));
+    let place = load.urls.iter().map(Url::as_str).collect::<Vec<_>>().join(", ");
+    let (origin, elapsed_ms) = (how.clock.origin, summary.elapsed_ms);
+    let notes = show::notes(&summary).join("\n");
+    let about = report::about(&place, origin, total, elapsed_ms, &notes);
+    // A few are told in a few words, many by a table.
+    if summary.attempts > PRINTED_MAX {
+        output::talk(table(&told.load(), &about).trim_end());
+    } else {
+        output::talk(&show::describe(&summary));
+    }
+    for path in told.finish(&about)? {
+        output::talk(&format!("report: {}", path.display()));
+    }
     if let (true, Some(path)) = (summary.stopped, args.run.path()) {
         output::talk(&format!("go on with `--resume {}` and the same flags", path.display()));
     }

@@ -226,7 +226,7 @@ try https://8.8.8.8/ --allow-host 8.8.8.8 --i-own 8.8.8.8 -c 30 -k --max-rate 50
     0 3 3 deliveries
     3 0 error: cannot send: the plan has 1001 deliveries, and a target on the public internet gets at most 1
     3 0 error: cannot send: `8.8.8.8` does not consent to more than 10/s: its answer is another one; leave `
-    0 1001 1001 deliveries
+    0 1001 1001 attempts
     0 30 30 deliveries
     ");
 }

@@ -10,7 +10,7 @@ use ringback_sender::{Percentiles, Plan, Summary};
 use crate::output;
 
 /// How many attempts are printed where nobody has said how many.
-const PRINTED_MAX: u64 = 100;
+pub(crate) const PRINTED_MAX: u64 = 100;
 
 /// Which attempts are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -55,6 +55,11 @@ impl Printer {
         Self { as_json, print, left, n_passed_over: 0 }
     }
 
+    /// Tells whether anything is printed as it comes.
+    pub(crate) const fn prints(&self) -> bool {
+        matches!(self.print, Print::All)
+    }
+
     pub(crate) fn print(&mut self, attempt: &Attempt) -> io::Result<()> {
         let is_wanted = match self.print {
             Print::All => true,
@@ -82,7 +87,7 @@ impl Printer {
     }
 }
 
-fn print_json(out: &mut impl Write, attempt: &Attempt) -> io::Result<()> {
+pub(crate) fn print_json(out: &mut impl Write, attempt: &Attempt) -> io::Result<()> {
     let mut shown = attempt.clone();
     shown.request.headers = shown.request.headers.redacted();
     if let Outcome::Answered(reply) = &mut shown.outcome {
@@ -177,6 +182,16 @@ pub(crate) fn describe(summary: &Summary) -> String {
             }
         }
     }
+    for note in notes(summary) {
+        text.push('\n');
+        text.push_str(&note);
+    }
+    text
+}
+
+/// Says what a run came to beside counts and times, a sentence each.
+pub(crate) fn notes(summary: &Summary) -> Vec<String> {
+    let mut notes = Vec::new();
     let again: Vec<_> = summary
         .because
         .iter()
@@ -188,7 +203,7 @@ pub(crate) fn describe(summary: &Summary) -> String {
         })
         .collect();
     if !again.is_empty() {
-        text += &format!("\nsent again: {}", again.join(", "));
+        notes.push(format!("sent again: {}", again.join(", ")));
     }
     for (n, what) in [
         (summary.exhausted, "failed after all retries"),
@@ -199,24 +214,26 @@ pub(crate) fn describe(summary: &Summary) -> String {
         (summary.failed_before, "of those had failed"),
     ] {
         if n > 0 {
-            text += &format!("\n{n} {what}");
+            notes.push(format!("{n} {what}"));
         }
     }
     if summary.delayed_by_cap > 0 {
         let waited = summary.cap_wait_ms.map(|it| format!(" (up to {})", duration(it.max)));
         let waited = waited.unwrap_or_default();
-        text += &format!("\n{} delayed: too many were in flight{waited}", summary.delayed_by_cap);
+        let n = summary.delayed_by_cap;
+        notes.push(format!("{n} delayed: too many were in flight{waited}"));
     }
     if summary.stopped {
         let begun = summary.sent + summary.over_before + summary.without_event;
         let left = summary.planned.map(|planned| planned.saturating_sub(begun).to_string());
         let left = left.unwrap_or_else(|| "the rest".to_owned());
-        text += &format!("\nstopped: {left} not sent, {} given up", summary.given_up);
+        let mut note = format!("stopped: {left} not sent, {} given up", summary.given_up);
         if summary.waiting > 0 {
-            text += &format!(", {} still to be tried again", summary.waiting);
+            note += &format!(", {} still to be tried again", summary.waiting);
         }
+        notes.push(note);
     }
-    text
+    notes
 }
 
 fn describe_percentiles(it: Percentiles) -> String {

@@ -94,7 +94,10 @@ impl Load {
             }
             Outcome::Failed(failure) => *self.failures.entry(failure.kind).or_default() += 1,
         }
-        self.lateness.record(attempt.late_ms);
+        // The wait for room is the receiver's doing, and not the sender's own lateness.
+        let held_back = attempt.place.as_ref().and_then(|place| place.held_back_ms);
+        let late_ms = attempt.late_ms - held_back.unwrap_or_default();
+        self.lateness.record(late_ms);
         for (durations, ms) in
             [(&mut self.connect, attempt.connect_ms), (&mut self.first_byte, attempt.first_byte_ms)]
         {
@@ -107,7 +110,7 @@ impl Load {
         if let Some(ms) = latency {
             self.latency.record(ms);
         }
-        self.slices.add(attempt.planned_ms, class, latency, attempt.late_ms);
+        self.slices.add(attempt.planned_ms, class, latency, late_ms);
     }
 
     /// Returns how many attempts there were.
