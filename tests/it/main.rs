@@ -20,6 +20,7 @@ mod peers;
 mod plans;
 mod readme;
 mod reports;
+mod responses;
 mod schema;
 mod send;
 mod sign;
