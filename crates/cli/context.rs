@@ -37,12 +37,17 @@ fn parse_name(text: &str) -> Result<String, String> {
 }
 
 impl ContextArgs {
+    /// Returns the trace context of an attempt, when one is sent.
+    pub(crate) fn traceparent(&self, seed: u64, delivery: u64, attempt: u32) -> Option<String> {
+        let run = || self.run_id.clone().unwrap_or_else(|| format!("seed {seed}"));
+        self.traceparent.then(|| traceparent(&run(), delivery, attempt))
+    }
+
     /// Returns the header lines of an attempt: of which delivery, from 0, and which of its tries, from 1.
     pub(crate) fn headers(&self, seed: u64, delivery: u64, attempt: u32) -> Headers {
         let mut headers = Headers::default();
-        if self.traceparent {
-            let run = self.run_id.clone().unwrap_or_else(|| format!("seed {seed}"));
-            headers.push("traceparent", traceparent(&run, delivery, attempt));
+        if let Some(traceparent) = self.traceparent(seed, delivery, attempt) {
+            headers.push("traceparent", traceparent);
         }
         if let Some(run_id) = &self.run_id {
             headers.push(RUN, run_id.clone());

@@ -96,3 +96,20 @@ fn a_browser_shows_the_page_without_a_network() {
     assert_eq!(dom.matches("role=\"img\"").count(), 5, "{dom}");
     assert!(dom.contains("<td>HTTP 503</td><td>2</td>"), "{dom}");
 }
+
+#[test]
+fn the_trace_of_an_attempt_is_known_before_anything_is_sent() {
+    let folder = Folder::new();
+    let (addr, requests) = raw_receiver(|stream| {
+        use std::io::Write as _;
+        let _ =
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    });
+    let addr = addr.to_string();
+    let send = ["send", &addr, "--traceparent", "--run-id", "r1", "--json"];
+    let planned = folder.run(&[&send[..], &["--dry-run"]].concat()).expect(0);
+    let known = planned.json_lines()[0]["traceparent"].as_str().unwrap().to_owned();
+    folder.run(&send).expect(0);
+    let request = String::from_utf8(requests.recv().unwrap()).unwrap();
+    assert!(request.contains(&format!("traceparent: {known}\r\n")), "{known}: {request}");
+}

@@ -26,6 +26,9 @@ struct Row<'a> {
     because: &'a str,
     /// How many are begun at once from here on; 0 for one that is begun with those before it.
     together: u32,
+    /// Of the first try.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traceparent: Option<String>,
 }
 
 /// Prints the deliveries of a plan, one a line.
@@ -52,7 +55,8 @@ pub(crate) fn print(
         };
         n += 1;
         last = turn.at.unwrap_or_default().div_f64(time_scale);
-        let row = row(&turn, time_scale, &event_id);
+        let mut row = row(&turn, time_scale, &event_id);
+        row.traceparent = load.context.traceparent(load.recipe.seed, turn.delivery, 1);
         let written = if as_json { write_json(&mut out, &row) } else { write_text(&mut out, &row) };
         written.map_err(unwritten)?;
     }
@@ -78,6 +82,7 @@ fn row<'a>(turn: &Turn, time_scale: f64, event_id: &'a str) -> Row<'a> {
         copy: turn.copy,
         because: turn.because.as_str(),
         together: turn.together,
+        traceparent: None,
     }
 }
 
@@ -93,9 +98,13 @@ fn write_text(out: &mut impl std::io::Write, row: &Row<'_>) -> std::io::Result<(
         (Some(ms), _) => duration(ms),
         (None, _) => "when free".to_owned(),
     };
-    let Row { event, part, event_id, copy, because, .. } = row;
-    writeln!(
+    let Row { event, part, event_id, copy, because, traceparent, .. } = row;
+    write!(
         out,
         "{delivery:<8} {due:>9} {event:>5}  {part:<9} {copy:>5}  {because:<12}  {event_id}"
-    )
+    )?;
+    match traceparent {
+        Some(traceparent) => writeln!(out, "  {traceparent}"),
+        None => writeln!(out),
+    }
 }
