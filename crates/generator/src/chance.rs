@@ -1,13 +1,13 @@
 //! Seeded chance: a key, a purpose and a number in; draws out, the same on every machine.
 //!
 //! There is no shared stream. Each thing that is drawn (the story of event 17, agent 3, the ids of
-//! event 17) has a ChaCha12 stream of its own, addressed by (key, [`VERSION`], purpose, number), so any
+//! event 17) has a ChaCha8 stream of its own, addressed by (key, [`VERSION`], purpose, number), so any
 //! of them can be drawn alone and in any order.
 //!
 //! Only integer arithmetic and the four IEEE operations are used: the functions of a platform's
 //! mathematics library (`exp`, `ln`) may differ in the last digit, and with it the bytes of an event.
 
-use rand::rngs::ChaCha12Rng;
+use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
 use uuid::Uuid;
 
@@ -37,7 +37,7 @@ pub(crate) enum Purpose {
 /// One stream of draws.
 #[derive(Debug)]
 pub(crate) struct Chance {
-    rng: ChaCha12Rng,
+    rng: ChaCha8Rng,
 }
 
 impl Chance {
@@ -47,13 +47,13 @@ impl Chance {
         seed[..8].copy_from_slice(&key.to_le_bytes());
         seed[8..12].copy_from_slice(&VERSION.to_le_bytes());
         seed[12..16].copy_from_slice(&(purpose as u32).to_le_bytes());
-        let mut rng = ChaCha12Rng::from_seed(seed);
+        let mut rng = ChaCha8Rng::from_seed(seed);
         rng.set_stream(number);
         Self { rng }
     }
 
     /// The generator behind the draws, for crates that draw by themselves.
-    pub(crate) fn rng(&mut self) -> &mut ChaCha12Rng {
+    pub(crate) fn rng(&mut self) -> &mut ChaCha8Rng {
         &mut self.rng
     }
 

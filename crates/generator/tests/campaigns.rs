@@ -202,7 +202,7 @@ fn a_population_is_who_is_called() {
         *seen.entry(identifier).or_default() += 1;
     }
     assert_eq!(seen.len(), 3, "{seen:?}");
-    assert!(seen.values().all(|calls| *calls > 10), "{seen:?}");
+    assert!(seen.values().all(|calls| *calls > 3), "{seen:?}");
 }
 
 #[test]

@@ -22,30 +22,30 @@ fn version_2_makes_these_bytes() {
     let mix: Vec<u8> = (0..200).flat_map(|index| bytes(&Recipe::new(42), index)).collect();
     lines.push(format!("mix {} {:016x}", mix.len(), digest(&mix)));
     insta::assert_snapshot!(lines.join("\n"), @"
-    answered-outbound 9011 105d8f05ac6887fd
-    unanswered-outbound 1902 2ed160670f13fd0a
-    inbound 8792 cdc693fd7bfdf49e
-    web-chat 6996 19b2fc217cb592a4
-    transferred 9115 6f88f37822c27934
-    web-call 8613 f963519247970c01
-    anonymous-chat 6785 1d09cfaad4a76132
-    withheld-number 8079 99d4d73d86ab2ce0
-    transfer-timeout 9120 772fca60f1ecf3a0
-    transfer-failed 9413 9f0590154abb83c5
-    handed-off 10235 e4cb27383e1bcfb8
-    handed-off-transferred 10318 e89c9fc04de77206
-    flow 9079 feb1588edd52c7cd
-    inbound-flow 8860 25f6cb940c432dd0
-    user-hangup 6681 5f06fb9a88aa271d
-    agent-hangup 8882 ccb5cabc5a44355f
-    user-inactivity 6807 1a91a8d2cd0ceba4
-    network-error 6671 ebafdec8841aaf20
-    max-duration 11194 317bcc265d184275
-    voicemail 4417 413b7102a3283756
-    busy 1892 b46e08835f0fe2ef
-    failed 1893 b5457df96f2f2b01
-    do-not-disturb 9025 9b01eae6124d99ac
-    recording-in-progress 8911 03b4ae88c3302752
-    mix 1434613 304fd9d15982aff3
+    answered-outbound 6747 0c2034a68ba73a04
+    unanswered-outbound 1919 a7b9ddc326fcc5a3
+    inbound 6684 f1be5e7629f46ec3
+    web-chat 5526 3ff9c95b3c32f28b
+    transferred 6948 59619c33b5414ee9
+    web-call 6506 5e07c096ee1aa37a
+    anonymous-chat 5036 814639d70d794729
+    withheld-number 6303 dd5c46e0ef739e57
+    transfer-timeout 7196 3a849b816b50a469
+    transfer-failed 7245 62b0f6b5142b61b3
+    handed-off 7983 e61faeaac3663894
+    handed-off-transferred 8231 12e06f4f2c4e6c7a
+    flow 6815 56f467b3c502ef60
+    inbound-flow 6752 1eae37b52bd6c40f
+    user-hangup 5946 a81e98d08e79ed87
+    agent-hangup 6554 c7762c82763545b9
+    user-inactivity 6041 fc9fb4df476991ca
+    network-error 5944 bba06065c07c5d76
+    max-duration 9757 a1477453c7302ce4
+    voicemail 4372 b4b5ba82960929e2
+    busy 1909 68f44af1a12da630
+    failed 1910 d5cda5ba1bed7d38
+    do-not-disturb 7115 543a4237171f5c8e
+    recording-in-progress 6647 f3d295c0c9ec1c97
+    mix 1399411 5b6c6092696813b6
     ");
 }
