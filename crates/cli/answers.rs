@@ -1,6 +1,7 @@
 //! What a listener answers, as it is told on the command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use ringback_recorder::{Answer, Receipt, Script};
@@ -9,7 +10,9 @@ use url::Url;
 
 use crate::address::parse_url;
 use crate::error::CliError;
+use crate::output;
 use crate::secret;
+use crate::send::parse_duration;
 use crate::signer::parse_scheme;
 
 /// What is answered, and whose signatures are accepted.
@@ -35,15 +38,15 @@ pub(crate) struct AnswerArgs {
     seed: Option<u64>,
     /// Verify the signature of each request, and keep the verdict with it: by a preset of `sign --list`, as
     /// `standard-webhooks` or `github`, or by a template
-    #[arg(long, value_name = "PRESET|TEMPLATE", requires = "secret", value_parser = parse_scheme)]
+    #[arg(long, value_name = "PRESET|TEMPLATE", value_parser = parse_scheme)]
     verify: Option<Template>,
     /// The secret of signatures: its text, `env:NAME` or `file:PATH`; may be repeated while secrets rotate
-    #[arg(long, value_name = "SECRET", requires = "verify")]
+    #[arg(long, value_name = "SECRET")]
     secret: Vec<String>,
-    /// By how many seconds a signature's time and this machine's clock may differ
+    /// By how much a signature's time and this machine's clock may differ
     /// [default: as the scheme has it]
-    #[arg(long, value_name = "SECONDS", requires = "verify")]
-    tolerance: Option<u64>,
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, requires = "verify")]
+    tolerance: Option<Duration>,
     /// Answer 401 to what has no valid signature; it is kept all the same, and not forwarded
     #[arg(long, requires = "verify")]
     reject_unsigned: bool,
@@ -55,10 +58,6 @@ impl AnswerArgs {
         let mut script = match &self.routes {
             Some(path) => Script::read(path)
                 .map_err(|error| CliError::usage("cannot play the routes").because(error))?,
-            None if self.reply.is_none() && self.seed.is_some() => {
-                return Err(CliError::usage("`--seed` decides nothing here")
-                    .hint("it is for `--reply` and `--routes`"));
-            }
             None if self.reply.is_none() => return Ok(Answer::Ok),
             None => Script::default(),
         };
@@ -78,7 +77,17 @@ impl AnswerArgs {
 
     /// Says how signatures are judged, if they are.
     pub(crate) fn receipt(&self) -> Result<Option<Receipt>, CliError> {
-        let Some(template) = &self.verify else { return Ok(None) };
+        let Some(template) = &self.verify else {
+            // It may stand in `ringback.toml` for all commands.
+            if !self.secret.is_empty() {
+                output::talk("a secret is given and no `--verify`: signatures are not judged");
+            }
+            return Ok(None);
+        };
+        if self.secret.is_empty() {
+            return Err(CliError::usage("`--verify` needs a secret")
+                .hint("give one with `--secret env:NAME` or `--secret file:PATH`"));
+        }
         if template.needs_url() {
             return Err(CliError::usage("the scheme signs the address, which a proxy may change")
                 .hint("capture with `--store`, and judge with `ringback verify --url URL`"));
@@ -87,7 +96,7 @@ impl AnswerArgs {
         Ok(Some(Receipt {
             template: template.clone(),
             secrets: secrets.collect::<Result<_, _>>()?,
-            tolerance_s: self.tolerance.unwrap_or(template.tolerance_s()),
+            tolerance_s: self.tolerance.map_or(template.tolerance_s(), |it| it.as_secs()),
             rejects: self.reject_unsigned,
         }))
     }

@@ -35,7 +35,7 @@ pub(crate) struct ExportArgs {
     /// Write into this file, or for `files` into this folder, which must not exist yet; only its owner
     /// may read it [default: standard output]
     #[arg(short, long, value_name = "PATH", required_if_eq("format", "files"))]
-    out: Option<PathBuf>,
+    output: Option<PathBuf>,
     /// Keep secrets and personal data, byte for byte: what is written can be sent again as it came
     #[arg(long)]
     exact: bool,
@@ -127,7 +127,7 @@ pub(crate) fn run(args: &ExportArgs) -> Result<Exit, CliError> {
     let exchanges = Store::read(path).map_err(unusable)?.after(args.filter.since);
     let mut written = 0;
     let chosen = chosen(exchanges, args).inspect(|_| written += 1);
-    match (&args.out, args.format) {
+    match (&args.output, args.format) {
         (Some(folder), Format::Files) => write_files(folder, chosen)?,
         (Some(path), _) => {
             let mut file = io::BufWriter::new(make_file(path)?);
@@ -136,7 +136,7 @@ pub(crate) fn run(args: &ExportArgs) -> Result<Exit, CliError> {
         }
         (None, _) => write(&mut output::bytes(), args, chosen)?,
     }
-    if let Some(path) = &args.out {
+    if let Some(path) = &args.output {
         output::talk(&format!("{} written to {}", count(written, "exchange"), path.display()));
     }
     Ok(Exit::Held)

@@ -30,8 +30,8 @@ use self::layout::{Format, is_zstd};
 use crate::address::parse_url;
 use crate::error::{CliError, unwritten};
 use crate::exit::Exit;
-use crate::output;
 use crate::signals::{Signals, block_on};
+use crate::{clock, output};
 
 /// Make events up, on standard output or as files
 ///
@@ -123,8 +123,9 @@ pub(crate) struct EventArgs {
     /// Draws people, times, words and money
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// Draws the ids of the conversations themselves; the seed where this says nothing
-    #[arg(long, value_name = "S")]
+    /// Draws the ids of the conversations themselves, the seed where this says nothing: the same seed sends the
+    /// same ids again, which a receiver that de-duplicates has seen; `random` takes new ones
+    #[arg(long, value_name = "S|random", value_parser = parse_identity)]
     identity: Option<u64>,
     /// The kind of call, one of `generate --list archetypes`; a mix where this says nothing
     #[arg(long, value_name = "NAME")]
@@ -141,6 +142,16 @@ pub(crate) struct EventArgs {
     /// Midnight before the first call, such as 2025-01-06T00:00:00.000Z; drawn by the seed otherwise
     #[arg(long, value_name = "TIME")]
     epoch: Option<Timestamp>,
+}
+
+/// Reads an identity; a random one is told, so that the run can be made again.
+fn parse_identity(text: &str) -> Result<u64, String> {
+    if text != "random" {
+        return text.parse().map_err(|_| "write a number, or `random`".to_owned());
+    }
+    let identity = clock::chance();
+    output::talk(&format!("--identity {identity}"));
+    Ok(identity)
 }
 
 impl EventArgs {

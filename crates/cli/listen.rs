@@ -54,7 +54,7 @@ pub(crate) struct ListenArgs {
     #[arg(long)]
     json: bool,
     /// Print no exchanges, only that it listens and what they came to
-    #[arg(long, conflicts_with = "json")]
+    #[arg(short, long, conflicts_with = "json")]
     quiet: bool,
     /// The form of what is said on standard error
     #[arg(long, value_name = "FORM", default_value = "text")]

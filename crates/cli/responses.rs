@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use ringback_exchange::Exchange;
-use ringback_report::{RunEvent, json_line, terminal};
+use ringback_report::{RunEvent, Tally, json_line, terminal};
 use ringback_runner::{ResponseCheck, ResponseSettings, SnapshotRules};
 
 use crate::check::{exit, is_ci};
@@ -80,6 +80,10 @@ pub(crate) fn finish(
     let (tally, events) = check.finish();
     for event in events {
         output::muted(write(&event, as_json))?;
+    }
+    if tally == Tally::default() {
+        return Err(CliError::environment("no response was checked")
+            .hint("send events to this listener while it runs; only POST requests are judged"));
     }
     Ok(exit(&tally))
 }

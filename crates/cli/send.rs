@@ -37,7 +37,7 @@ use crate::exit::Exit;
 use crate::generate::EventArgs;
 use crate::routes::RouteArgs;
 use crate::signals::{Signals, block_on_one_thread};
-use crate::signer::{SignArgs, describe as describe_fault};
+use crate::signer::{SignArgs, SignClock, describe as describe_fault};
 use crate::transport::{self, TransportArgs};
 use crate::{clock, output};
 
@@ -128,6 +128,7 @@ pub(crate) fn run(args: &SendArgs) -> Result<Exit, CliError> {
         generation: args.plan.generation(),
         has_fresh_ids: args.plan.has_fresh_ids(),
         signer: signer.as_ref(),
+        sign_clock: args.sign.clock(),
         context: &args.context,
         urls: &urls,
     };
@@ -155,6 +156,13 @@ async fn deliver(args: &SendArgs, plan: Plan, load: &Load<'_>) -> Result<Exit, C
     let mut options = args.transport.options(load.recipe.seed)?;
     options.in_flight_max = args.plan.in_flight_max(&plan);
     let targets = targets(load.urls, &options).await?;
+    let is_scaled = args.plan.time_scale > 1.0 && load.sign_clock == SignClock::Plan;
+    if load.signer.is_some() && is_scaled {
+        output::talk(
+            "signatures carry the time of the plan, which runs ahead of ours: a receiver that compares it with its \
+             clock refuses them; `--sign-clock real` signs by ours",
+        );
+    }
     let mut printer = Printer::new(&plan, args.print, args.json, args.summary.is_some());
     let total = plan.total();
     let prints_to_terminal = printer.prints() && std::io::stdout().is_terminal();
@@ -211,11 +219,28 @@ async fn deliver(args: &SendArgs, plan: Plan, load: &Load<'_>) -> Result<Exit, C
     if let Some(fault) = fault {
         output::talk(&describe_fault(fault));
     }
-    // Where nobody was reached, sending the same again shows nothing more.
-    let was_reached = |attempt: &Attempt| !matches!(&attempt.outcome, Outcome::Failed(it) if it.kind.is_unreachable());
-    if let Some(attempt) = first_failure.filter(was_reached) {
+    // What was signed wrong on purpose counts by whether that was noticed, attempt by attempt.
+    let has_failed = match fault {
+        Some(_) => n_against > 0,
+        None => summary.failed + summary.failed_before > 0,
+    };
+    // Where nobody was reached, sending the same again shows nothing more; and what was sent broken on purpose
+    // has no command.
+    let is_told = has_failed && args.summary.is_none() && args.print != Some(Print::None);
+    let shows = |attempt: &Attempt| {
+        let was_reached =
+            !matches!(&attempt.outcome, Outcome::Failed(it) if it.kind.is_unreachable());
+        is_told && was_reached && attempt.fault.is_none()
+    };
+    if let Some(attempt) = first_failure.filter(shows) {
         let command = curl(&attempt.url, &attempt.request);
         output::talk(&format!("reproduce the first: {}", printable(&command)));
+        if load.signer.is_some() {
+            output::talk("its signature is left out: `ringback sign --curl URL` makes a new one");
+        }
+    }
+    if n_against > 0 && (fault.is_some() || args.transport.has_faults()) {
+        output::talk(&format!("{n_against} answered otherwise than a right receiver does"));
     }
     if let Some(passed_over) = printer.passed_over() {
         output::talk(&passed_over);
@@ -249,11 +274,6 @@ async fn deliver(args: &SendArgs, plan: Plan, load: &Load<'_>) -> Result<Exit, C
         );
         return Ok(Exit::Environment);
     }
-    // What was signed wrong on purpose counts by whether that was noticed, attempt by attempt.
-    let has_failed = match fault {
-        Some(_) => n_against > 0,
-        None => summary.failed + summary.failed_before > 0,
-    };
     Ok(exit(&summary, has_failed))
 }
 

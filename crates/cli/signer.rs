@@ -1,7 +1,7 @@
 //! How events are signed: the flags that `send`, `sign` and `verify` share.
 
-use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser as _};
+use clap::{Args, ValueEnum};
 use ringback_signature::{Fault, PRESETS, Preset, Secret, Signer, Template};
 
 use crate::error::CliError;
@@ -28,6 +28,19 @@ pub(crate) struct SignArgs {
     #[arg(long, value_name = "NAME", value_parser = parse_fault(), hide_possible_values = true,
         long_help = fault_help())]
     sign_fault: Option<Fault>,
+    /// By which clock to sign: that of the plan, which `--time-scale` makes faster, or ours, for a receiver that
+    /// compares it with its own
+    #[arg(long, value_enum, value_name = "CLOCK", default_value = "plan")]
+    sign_clock: SignClock,
+}
+
+/// By which clock is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SignClock {
+    /// The time at which the plan has it
+    Plan,
+    /// The time at which it is sent
+    Real,
 }
 
 impl SchemeArgs {
@@ -48,6 +61,11 @@ impl SchemeArgs {
 }
 
 impl SignArgs {
+    /// Returns by which clock is signed.
+    pub(crate) const fn clock(&self) -> SignClock {
+        self.sign_clock
+    }
+
     /// Returns what signs; nothing where nobody asked for a signature.
     ///
     /// # Errors

@@ -88,11 +88,8 @@ impl StoreArgs {
             .max_bytes
             .map_or(Room::RING.bytes, |max| usize::try_from(max).unwrap_or(usize::MAX));
         let room = Room { bytes, ..Room::RING };
-        let held = format!(
-            "the last {} exchanges or {} MB in memory",
-            room.exchanges,
-            room.bytes / 1_000_000
-        );
+        let held =
+            format!("the last {} exchanges or {} MiB in memory", room.exchanges, room.bytes >> 20);
         let (last, name, news) = match &self.store {
             // Opened now: whether it can be used is to be known before anything has come.
             Some(path) => {

@@ -110,6 +110,11 @@ fn fault_help() -> StyledStr {
 }
 
 impl TransportArgs {
+    /// Tells whether some requests are sent with a fault.
+    pub(crate) const fn has_faults(&self) -> bool {
+        !self.faults.is_empty()
+    }
+
     /// Returns the options for a target. The seed decides which deliveries have a fault.
     ///
     /// # Errors

@@ -16,7 +16,8 @@ use crate::output;
 
 /// Judge events against the contract: JSON, an array of events, JSON Lines, or an export
 ///
-/// Of exchanges, as `export` and `listen --json` print them, the requests' bodies are judged.
+/// Of exchanges, as `export --exact` prints them, the requests' bodies are judged; without `--exact` personal
+/// data is replaced, and what replaces it is found.
 /// Ends with 0 when every event holds and with 1 when one does not.
 #[derive(Debug, Args)]
 pub(crate) struct ValidateArgs {
@@ -104,7 +105,7 @@ pub(crate) fn run(args: &ValidateArgs) -> Result<Exit, CliError> {
 }
 
 /// Returns the body of the request when a document is not an event but an exchange that records one,
-/// as `export` and `listen --json` print.
+/// as `export` prints.
 fn recorded(bytes: &[u8]) -> Option<Vec<u8>> {
     if !bytes.starts_with(b"{\"number\":") {
         return None;

@@ -107,7 +107,9 @@ fn a_curl_script_sends_the_same_bytes_again() {
         return;
     }
     let (folder, _) = recorded();
-    folder.run(&["export", "a.db", "--format", "curl", "--exact", "--out", "again.sh"]).expect(0);
+    folder
+        .run(&["export", "a.db", "--format", "curl", "--exact", "--output", "again.sh"])
+        .expect(0);
     let server = folder.start(&["listen", "--addr", "127.0.0.1:0", "--store", "b.db"]);
     let mut sh = Command::new("sh");
     sh.arg(folder.path("again.sh")).arg(&server.url);
@@ -173,8 +175,8 @@ fn an_archive_is_what_har_says() {
 fn each_body_is_a_file_that_only_its_owner_may_read() {
     let (folder, event) = recorded();
     let args = ["export", "a.db", "--format", "files", "--exact"];
-    assert!(folder.run(&args).expect(2).stderr.contains("--out"));
-    let said = folder.run(&[&args[..], &["--out", "bodies"]].concat()).expect(0);
+    assert!(folder.run(&args).expect(2).stderr.contains("--output"));
+    let said = folder.run(&[&args[..], &["--output", "bodies"]].concat()).expect(0);
     assert_eq!(
         (said.stdout.as_str(), said.stderr.as_str()),
         ("", "4 exchanges written to bodies\n")
@@ -190,10 +192,10 @@ fn each_body_is_a_file_that_only_its_owner_may_read() {
     // The validator takes them as they are.
     folder.run(&["validate", "bodies/00000001.json"]).expect(0);
 
-    let said = folder.run(&[&args[..], &["--out", "bodies"]].concat()).expect(2).stderr;
+    let said = folder.run(&[&args[..], &["--output", "bodies"]].concat()).expect(2).stderr;
     assert!(said.starts_with("error: cannot make `bodies`: File exists"), "{said}");
-    folder.run(&["export", "a.db", "--out", "a.jsonl"]).expect(0);
-    folder.run(&["export", "a.db", "--out", "a.jsonl"]).expect(2);
+    folder.run(&["export", "a.db", "--output", "a.jsonl"]).expect(0);
+    folder.run(&["export", "a.db", "--output", "a.jsonl"]).expect(2);
     for (name, mode) in [("bodies", 0o700), ("bodies/00000001.json", 0o600), ("a.jsonl", 0o600)] {
         check_mode(&folder.path(name), mode);
     }

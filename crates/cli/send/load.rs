@@ -6,7 +6,9 @@ use ringback_sender::{Delivery, Prepared, Try, Turn};
 use ringback_signature::{Message, Signer};
 use url::Url;
 
+use crate::clock;
 use crate::context::ContextArgs;
+use crate::signer::SignClock;
 
 /// What is sent.
 #[derive(Debug)]
@@ -19,6 +21,8 @@ pub(crate) struct Load<'a> {
     pub(crate) has_fresh_ids: bool,
     /// What it is signed with.
     pub(crate) signer: Option<&'a Signer>,
+    /// By which clock.
+    pub(crate) sign_clock: SignClock,
     /// What each attempt says about itself.
     pub(crate) context: &'a ContextArgs,
     /// Where events go: those of calls that have completed, and where there is a second one, the others.
@@ -36,7 +40,10 @@ impl Load<'_> {
         };
         let mut headers = self.context.headers(self.recipe.seed, turn.delivery, attempt.number);
         if let Some(signer) = self.signer {
-            let timestamp_ms = attempt.signed_at.as_millisecond();
+            let timestamp_ms = match self.sign_clock {
+                SignClock::Plan => attempt.signed_at.as_millisecond(),
+                SignClock::Real => clock::now_ms(),
+            };
             let url = self.urls[target].as_str();
             let message = Message { id: &id, timestamp_ms, url, body: &body };
             headers.0.extend(signer.headers(&message).0);
@@ -116,6 +123,7 @@ mod tests {
             generation: Generation::New,
             has_fresh_ids,
             signer: None,
+            sign_clock: SignClock::Plan,
             context,
             urls: &[],
         }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use clap::ValueEnum;
-use ringback_exchange::{Attempt, Because, Outcome, Part, Place, json_line, printable};
+use ringback_exchange::{Attempt, Because, Expects, Outcome, Part, Place, json_line, printable};
 use ringback_report::terminal::{count, duration};
 use ringback_sender::{Percentiles, Plan, Summary};
 
@@ -101,6 +101,7 @@ fn print_text(out: &mut impl Write, attempt: &Attempt) -> io::Result<()> {
     let which = which(attempt);
     let again = attempt.place.as_ref().and_then(|place| place.retry_in_ms);
     let again = again.map(|ms| format!("; again in {}", duration(ms))).unwrap_or_default();
+    let again = format!("{again}{}", wanted(attempt));
     match &attempt.outcome {
         Outcome::Answered(reply) => {
             let to = reply.headers.get("location").filter(|_| reply.is_redirect());
@@ -127,6 +128,20 @@ fn print_text(out: &mut impl Write, attempt: &Attempt) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Says what a request was sent with on purpose, and whether what came of it is right.
+fn wanted(attempt: &Attempt) -> String {
+    let Some(fault) = &attempt.fault else { return String::new() };
+    let wanted = match fault.expects {
+        Expects::Answer => "a right receiver accepts it",
+        Expects::Refusal => "a right receiver refuses it",
+        Expects::Either => "a right receiver accepts or refuses it",
+        Expects::Nothing => "no answer is waited for",
+    };
+    let verdict =
+        if attempt.is_against_receiver() { "NOT as it should be" } else { "as it should be" };
+    format!("; sent with `{}`: {wanted}; {verdict}", fault.name)
 }
 
 /// Names an attempt: its delivery, and what is special about it.

@@ -166,7 +166,11 @@ impl Attempt {
     /// Tells whether the receiver, or the way to it, is to blame for something. Where a fault kept the
     /// answer away on purpose, nobody knows, and nobody is blamed.
     pub fn is_against_receiver(&self) -> bool {
-        let is_disturbed = self.fault.as_ref().is_some_and(|it| it.expects != Expects::Answer);
+        // What was slowed down on purpose may not be written in time.
+        let is_slow = |failure: &FailureDetail| failure.kind == Failure::WriteTimedOut;
+        let is_late = matches!(&self.outcome, Outcome::Failed(failure) if is_slow(failure));
+        let is_disturbed =
+            self.fault.as_ref().is_some_and(|it| it.expects != Expects::Answer || is_late);
         match self.verdict() {
             Verdict::Pass => false,
             Verdict::Unknown => !is_disturbed,
