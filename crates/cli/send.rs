@@ -9,6 +9,7 @@ mod show;
 mod state;
 mod trace;
 
+use std::cell::RefCell;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use ringback_event::EventType;
 use ringback_exchange::{Attempt, Outcome, curl, json_line, printable};
+use ringback_generator::Generator;
 use ringback_report::load::table;
 use ringback_sender::{
     Clock, Options, PairOrder, Plan, Progress, Run, Settled, Summary, Target, TargetError,
@@ -123,8 +125,10 @@ pub(crate) fn run(args: &SendArgs) -> Result<Exit, CliError> {
     let signer = args.sign.signer()?;
     let plan = args.plan.plan(args.events.seed())?;
     let urls = urls(args, &plan)?;
+    let recipe = args.events.recipe();
     let load = Load {
-        recipe: args.events.recipe(),
+        generator: RefCell::new(Generator::new(&recipe)),
+        recipe,
         generation: args.plan.generation(),
         has_fresh_ids: args.plan.has_fresh_ids(),
         signer: signer.as_ref(),

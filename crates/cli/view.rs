@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use ringback_exchange::{Exchange, printable};
+use ringback_exchange::{Exchange, printable, redact_target};
 use ringback_report::terminal::{count, duration};
 use serde_json::{Value, json};
 
@@ -77,7 +77,7 @@ pub(crate) fn line(exchange: &Exchange) -> String {
         "#{} {} {} ({} bytes) → {status}",
         exchange.number,
         exchange.request.method,
-        exchange.request.target,
+        redact_target(&exchange.request.target),
         exchange.request.body.0.len(),
     );
     let forwarded = exchange.forwarded.as_ref();

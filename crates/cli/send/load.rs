@@ -1,7 +1,9 @@
 //! The events of a plan: one try in, a signed body out.
 
+use std::cell::RefCell;
+
 use ringback_exchange::Part;
-use ringback_generator::{Generation, Recipe, analysis, bytes, event};
+use ringback_generator::{Generation, Generator, Recipe, analysis, event};
 use ringback_sender::{Delivery, Prepared, Try, Turn};
 use ringback_signature::{Message, Signer};
 use url::Url;
@@ -10,11 +12,16 @@ use crate::clock;
 use crate::context::ContextArgs;
 use crate::signer::SignClock;
 
+/// Room for most events.
+const EVENT_BYTES: usize = 16 << 10;
+
 /// What is sent.
 #[derive(Debug)]
 pub(crate) struct Load<'a> {
     /// What the events are made from.
     pub(crate) recipe: Recipe,
+    /// Makes them; it keeps its buffers.
+    pub(crate) generator: RefCell<Generator>,
     /// The form of the second event of a call.
     pub(crate) generation: Generation,
     /// Whether what is delivered again gets another id.
@@ -58,7 +65,11 @@ impl Load<'_> {
     /// Makes the body of one try, and its id.
     pub(crate) fn event(&self, turn: &Turn, number: u32) -> Option<(Vec<u8>, String)> {
         let body = match turn.part {
-            Part::Completed => bytes(&self.recipe, turn.event),
+            Part::Completed => {
+                let mut body = Vec::with_capacity(EVENT_BYTES);
+                self.generator.borrow_mut().write(turn.event, &mut body);
+                body
+            }
             Part::Analysis => {
                 let analysis = analysis(&self.recipe, turn.event, self.generation)?;
                 serde_json::to_vec(&analysis.event)
@@ -120,6 +131,7 @@ mod tests {
     fn load<'a>(context: &'a ContextArgs, has_fresh_ids: bool) -> Load<'a> {
         Load {
             recipe: Recipe::new(7),
+            generator: RefCell::new(Generator::new(&Recipe::new(7))),
             generation: Generation::New,
             has_fresh_ids,
             signer: None,

@@ -3,9 +3,12 @@
 use std::io::{self, Write};
 
 use clap::ValueEnum;
-use ringback_exchange::{Attempt, Because, Expects, Outcome, Part, Place, json_line, printable};
+use ringback_exchange::{
+    Attempt, Because, Expects, Outcome, Part, Place, Verdict, json_line, printable,
+};
 use ringback_report::terminal::{count, duration};
 use ringback_sender::{Percentiles, Plan, Summary};
+use serde::Serialize;
 
 use crate::output;
 
@@ -87,13 +90,21 @@ impl Printer {
     }
 }
 
+/// An attempt, and what is to be thought of it.
+#[derive(Serialize)]
+struct Judged<'a> {
+    #[serde(flatten)]
+    attempt: &'a Attempt,
+    verdict: Verdict,
+}
+
 pub(crate) fn print_json(out: &mut impl Write, attempt: &Attempt) -> io::Result<()> {
     let mut shown = attempt.clone();
     shown.request.headers = shown.request.headers.redacted();
     if let Outcome::Answered(reply) = &mut shown.outcome {
         reply.headers = reply.headers.redacted();
     }
-    writeln!(out, "{}", json_line(&shown)?)
+    writeln!(out, "{}", json_line(&Judged { verdict: attempt.verdict(), attempt: &shown })?)
 }
 
 fn print_text(out: &mut impl Write, attempt: &Attempt) -> io::Result<()> {
@@ -221,6 +232,7 @@ pub(crate) fn notes(summary: &Summary) -> Vec<String> {
         notes.push(format!("sent again: {}", again.join(", ")));
     }
     for (n, what) in [
+        (summary.unknown, "unknown: bytes left, and no answer says what became of them"),
         (summary.exhausted, "failed after all retries"),
         (summary.gone, "not tried again: the receiver said 410"),
         (summary.retries_dropped, "not tried again: too many others were waiting"),

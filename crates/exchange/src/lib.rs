@@ -26,4 +26,4 @@ pub use exchange::{Exchange, Forwarded, Wire};
 pub use headers::{Header, Headers, is_secret};
 pub use message::{Reply, Request};
 pub use printable::{json_line, printable};
-pub use redact::PERSONAL;
+pub use redact::{PERSONAL, redact_target};

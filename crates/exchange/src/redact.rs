@@ -66,12 +66,12 @@ impl Exchange {
         }
         let request = &mut exchange.request;
         request.body = body(&request.body, &request.headers);
-        request.target = target(&request.target).into_owned();
+        request.target = redact_target(&request.target).into_owned();
         if let Some(reply) = &mut exchange.reply {
             reply.body = body(&reply.body, &reply.headers);
         }
         if let Some(forwarded) = &mut exchange.forwarded {
-            forwarded.url = target(&forwarded.url).into_owned();
+            forwarded.url = redact_target(&forwarded.url).into_owned();
         }
         exchange
     }
@@ -108,7 +108,7 @@ fn head(head: &Content) -> Content {
         let name = std::str::from_utf8(&text[..colon]).unwrap_or_default().trim();
         match std::str::from_utf8(text) {
             Ok(text) if index == 0 => {
-                let words = text.split(' ').map(|word| target(word));
+                let words = text.split(' ').map(redact_target);
                 redacted.extend(words.collect::<Vec<_>>().join(" ").into_bytes());
             }
             _ if index > 0 && is_secret(name) => {
@@ -122,8 +122,8 @@ fn head(head: &Content) -> Content {
     redacted.into()
 }
 
-/// Redacts the query of a target or an address.
-fn target(target: &str) -> Cow<'_, str> {
+/// Returns a target or an address with what is secret or personal in its query replaced by marks.
+pub fn redact_target(target: &str) -> Cow<'_, str> {
     match target.split_once('?') {
         Some((path, query)) => Cow::Owned(format!("{path}?{}", form(query))),
         None => Cow::Borrowed(target),

@@ -119,12 +119,15 @@ impl Recording {
 
     /// Returns at most `most` of the exchanges with numbers above `after`, by arrival number.
     pub(crate) fn page_after(&self, after: u64, most: usize) -> Vec<Exchange> {
-        let kept = self.kept();
-        let complete = kept.complete.iter().map(|(_, exchange)| exchange);
-        let mut found: Vec<&Arc<Exchange>> =
-            complete.filter(|exchange| exchange.number > after).collect();
+        // Whoever captures waits for as long as this holds on to the list.
+        let mut found: Vec<Arc<Exchange>> = {
+            let kept = self.kept();
+            let complete = kept.complete.iter().map(|(_, exchange)| exchange);
+            complete.filter(|exchange| exchange.number > after).cloned().collect()
+        };
         found.sort_unstable_by_key(|exchange| exchange.number);
-        found.into_iter().take(most).map(|exchange| Exchange::clone(exchange)).collect()
+        found.truncate(most);
+        found.iter().map(|exchange| Exchange::clone(exchange)).collect()
     }
 
     /// Returns the number of the newest exchange whose reply has been given; 0 when there is none.

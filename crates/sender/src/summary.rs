@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ringback_exchange::{Attempt, Because, Failure, Outcome};
+use ringback_exchange::{Attempt, Because, Failure, Outcome, Verdict};
 use serde::Serialize;
 
 use crate::histogram::Histogram;
@@ -43,6 +43,9 @@ pub struct Summary {
     pub statuses: BTreeMap<u16, u64>,
     /// How many attempts ended without a whole reply, by kind.
     pub failures: BTreeMap<Failure, u64>,
+    /// How many attempts are unknown: bytes left and no trustworthy answer came, so that nobody can say what
+    /// the receiver made of them. They are among the failures.
+    pub unknown: u64,
     /// How many attempts were due and had to wait because so many others were in flight.
     pub delayed_by_cap: u64,
     /// Milliseconds that those waited; nothing when there were none.
@@ -128,6 +131,7 @@ impl Tally {
             retries_dropped: 0,
             statuses: BTreeMap::new(),
             failures: BTreeMap::new(),
+            unknown: 0,
             delayed_by_cap: 0,
             cap_wait_ms: None,
             stopped: false,
@@ -161,6 +165,7 @@ impl Tally {
             Outcome::Answered(reply) => *summary.statuses.entry(reply.status).or_default() += 1,
             Outcome::Failed(failure) => {
                 *summary.failures.entry(failure.kind).or_default() += 1;
+                summary.unknown += u64::from(failure.kind.verdict() == Verdict::Unknown);
                 // A refusal comes back at once, and would make a dead receiver look fast.
                 is_unreachable = failure.kind.is_unreachable();
                 was_sent = !is_unreachable;
@@ -318,6 +323,7 @@ mod tests {
             "refused": 2,
             "timed-out": 1
           },
+          "unknown": 1,
           "delayed_by_cap": 1,
           "cap_wait_ms": {
             "p50": 90.0,

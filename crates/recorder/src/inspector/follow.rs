@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ringback_exchange::Exchange;
 use tokio::sync::broadcast;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use super::feed::Feed;
 use super::source::{PAGE, Source};
@@ -22,6 +23,10 @@ const AHEAD_MAX: usize = 20_000;
 /// How many of the last ones are remembered, so that what was read is not told again: more than can
 /// wait to be told.
 const OVER_MAX: usize = 4096;
+
+/// How long a looker-on that has heard all there was is left alone. To wake each of a hundred for every
+/// exchange would cost more than the exchanges.
+const BREATH: Duration = Duration::from_millis(25);
 
 /// What a looker-on comes by.
 #[derive(Debug)]
@@ -109,7 +114,16 @@ impl Follower {
                 self.read = page.into();
                 continue;
             }
-            match self.live.recv().await {
+            let told = match self.live.try_recv() {
+                Err(TryRecvError::Empty) => {
+                    tokio::time::sleep(BREATH).await;
+                    self.live.recv().await
+                }
+                Ok(summary) => Ok(summary),
+                Err(TryRecvError::Lagged(n)) => Err(RecvError::Lagged(n)),
+                Err(TryRecvError::Closed) => Err(RecvError::Closed),
+            };
+            match told {
                 Ok(summary) if self.over.contains(&summary.number) => {}
                 Ok(summary) => {
                     self.hand_out(summary.number, summary.is_over);

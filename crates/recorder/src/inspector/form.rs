@@ -1,7 +1,7 @@
 //! One exchange in the form in which somebody wants it.
 
 use bytes::Bytes;
-use ringback_exchange::{Content, Exchange, Headers, curl, json_line};
+use ringback_exchange::{Content, Exchange, Headers, curl, json_line, redact_target};
 
 /// The names of the forms.
 pub(super) const FORMS: [&str; 5] = ["json", "http", "curl", "request", "reply"];
@@ -26,7 +26,11 @@ pub(super) fn form(
     exact: bool,
     capture_url: &str,
 ) -> Result<Formed, String> {
-    let shown = if exact { exchange.clone() } else { exchange.clone().redacted() };
+    let mut shown = exchange.clone();
+    if !exact {
+        shown = shown.redacted();
+        shown.request.target = redact_target(&shown.request.target).into_owned();
+    }
     let number = exchange.number;
     let text = |content_type, text: String| {
         Ok(Formed { content_type, attachment: None, bytes: text.into() })
@@ -43,7 +47,7 @@ pub(super) fn form(
             text("application/json", format!("{line}\n"))
         }
         "curl" => {
-            let url = format!("{capture_url}{}", exchange.request.target);
+            let url = format!("{capture_url}{}", shown.request.target);
             text("text/plain; charset=utf-8", format!("{}\n", curl(&url, &shown.request)))
         }
         "http" => Ok(Formed {

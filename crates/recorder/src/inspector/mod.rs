@@ -14,6 +14,7 @@ mod routes;
 mod source;
 mod summary;
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,7 @@ use hyper::service::{Service as _, service_fn};
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
@@ -47,6 +48,12 @@ const HEAD: Duration = Duration::from_secs(10);
 
 /// How many bytes a head has at most.
 const HEAD_BYTES: usize = 16 << 10;
+
+/// How many bytes the system keeps for a client that does not read.
+const SEND_BYTES: u32 = 64 << 10;
+
+/// How many connections wait in the system's queue.
+const BACKLOG: u32 = 128;
 
 /// How long requests under way may take to end when the inspector ends.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -88,7 +95,7 @@ impl Inspector {
         if token.as_ref().is_none_or(String::is_empty) && !addr.ip().is_loopback() {
             return Err(StartError::Open { addr });
         }
-        let socket = TcpListener::bind(addr).await.map_err(|source| refused(addr, source))?;
+        let socket = bind(addr).map_err(|source| refused(addr, source))?;
         let addr = socket.local_addr().map_err(|source| refused(addr, source))?;
         let (stop, stopped) = watch::channel(false);
         let api = Arc::new(Api {
@@ -123,6 +130,17 @@ impl Drop for Inspector {
     fn drop(&mut self) {
         self.accepting.abort();
     }
+}
+
+/// Binds an address. What a client does not read waits in the system, which would take megabytes for each.
+fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // As the system's own way to bind has it: a port is free again when its listener is gone.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(SEND_BYTES)?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
 }
 
 async fn run(socket: TcpListener, api: Arc<Api>, mut stop: watch::Receiver<bool>) {

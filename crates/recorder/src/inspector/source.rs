@@ -4,9 +4,14 @@ use std::path::PathBuf;
 
 use ringback_exchange::Exchange;
 
+use tokio::sync::Semaphore;
+
 use crate::error::StoreError;
 use crate::recording::Recording;
 use crate::store::Store;
+
+/// How many read at once.
+static READERS: Semaphore = Semaphore::const_new(1);
 
 /// How many exchanges are read at a time.
 pub(super) const PAGE: usize = 128;
@@ -57,6 +62,8 @@ impl Source {
         read: impl FnOnce(&Self) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let source = self.clone();
+        // Many who look on at once wait for each other, and not capture for them.
+        let _turn = READERS.acquire().await;
         match tokio::task::spawn_blocking(move || read(&source)).await {
             Ok(read) => read,
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),

@@ -1,6 +1,6 @@
 //! An exchange in a few words: what a list shows of it.
 
-use ringback_exchange::Exchange;
+use ringback_exchange::{Exchange, redact_target};
 use serde::{Deserialize, Serialize};
 
 /// The longest target that is shown whole, in characters.
@@ -63,7 +63,10 @@ impl Summary {
             received_at: format!("{:.6}", exchange.received_at),
             is_over: exchange.reply.is_some(),
             method: exchange.request.method.clone(),
-            target: exchange.request.target.chars().take(TARGET_CHARS_MAX).collect(),
+            target: redact_target(&exchange.request.target)
+                .chars()
+                .take(TARGET_CHARS_MAX)
+                .collect(),
             request_bytes: exchange.request.body.0.len(),
             event_type,
             event_id,
