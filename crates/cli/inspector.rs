@@ -16,20 +16,20 @@ pub(crate) struct InspectorArgs {
     /// Show what is captured on this address, by HTTP: lists, one exchange, a live stream, waits, metrics
     /// (docs/guides/inspector.md); port 0 takes a free one
     #[arg(long = "inspector", value_name = "ADDR", value_parser = parse_listen)]
-    addr: Option<SocketAddr>,
+    inspector: Option<SocketAddr>,
     /// What every request to the inspector must show as `Authorization: Bearer …`: its text, `env:NAME` or
     /// `file:PATH`; needed where other machines can reach the address
-    #[arg(long = "inspector-token", value_name = "SECRET", requires = "addr")]
-    token: Option<String>,
+    #[arg(long = "inspector-token", value_name = "SECRET", requires = "inspector")]
+    inspector_token: Option<String>,
     /// A name besides those of this machine under which the inspector is asked for (repeatable)
-    #[arg(long = "inspector-host", value_name = "NAME", requires = "addr")]
-    hosts: Vec<String>,
+    #[arg(long = "inspector-host", value_name = "NAME", requires = "inspector")]
+    inspector_hosts: Vec<String>,
 }
 
 impl InspectorArgs {
     /// Returns where the listener is to tell what happens, when somebody listens to it.
     pub(crate) fn feed(&self) -> Option<Feed> {
-        self.addr.map(|_| Feed::default())
+        self.inspector.map(|_| Feed::default())
     }
 
     /// Starts the inspector, if there is to be one.
@@ -43,12 +43,13 @@ impl InspectorArgs {
         source: Source,
         feed: Option<Feed>,
     ) -> Result<Option<Inspector>, CliError> {
-        let (Some(addr), Some(feed)) = (self.addr, feed) else { return Ok(None) };
-        let token = self.token.as_deref().map(|token| secret::text("--inspector-token", token));
+        let (Some(addr), Some(feed)) = (self.inspector, feed) else { return Ok(None) };
+        let token =
+            self.inspector_token.as_deref().map(|token| secret::text("--inspector-token", token));
         let config = InspectorConfig {
             addr,
             token: token.transpose()?,
-            hosts: self.hosts.clone(),
+            hosts: self.inspector_hosts.clone(),
             source,
             feed,
             capture_url: listener.url(),

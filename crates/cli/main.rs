@@ -63,7 +63,7 @@ enum Command {
     Check(check::CheckArgs),
     Send(Box<send::SendArgs>),
     Replay(Box<replay::ReplayArgs>),
-    Listen(listen::ListenArgs),
+    Listen(Box<listen::ListenArgs>),
     Export(export::ExportArgs),
     Init(init::InitArgs),
     Sign(sign::SignCommand),

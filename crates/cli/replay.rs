@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use clap::Args;
 use ringback_generator::Recipe;
-use ringback_report::terminal::count;
-use ringback_sender::Trace;
+use ringback_report::terminal::{count, duration};
+use ringback_sender::{Pace, Trace};
 use url::Url;
 
 use self::ready::Ready;
@@ -68,7 +68,6 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, CliError> {
     let Ready { urls, requests, times, left } = Ready::read(args, signer.as_ref())?;
     let n = requests.len() as u64;
     let trace = trace(args, n, times)?;
-    let is_own_pace = trace.is_some();
     let seed = args.seed.unwrap_or_else(|| if args.fresh_id { clock::chance() } else { 1 });
     let plan = args.how.plan.plan(seed, Material { trace, pairs: None, count: Some(n) })?;
     let load = Load {
@@ -83,8 +82,12 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, CliError> {
     if args.fresh_id && args.seed.is_none() {
         output::talk(&format!("`--seed {seed}` draws the same fresh ids again"));
     }
-    if is_own_pace && !args.how.is_dry_run() {
-        output::talk(&format!("{plan}"));
+    if let (Pace::Trace(trace), false) = (&plan.pace, args.how.is_dry_run()) {
+        let over = duration(trace.span().as_secs_f64() * 1000.0);
+        output::talk(&format!(
+            "at their own pace: {} over {over}",
+            count(trace.count(), "request")
+        ));
     }
     args.how.carry_out(plan, &load)
 }

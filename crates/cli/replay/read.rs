@@ -5,14 +5,14 @@
 //! JSON, as an array or as JSON Lines. What is none of them is refused with its place.
 
 use std::collections::HashMap;
-use std::io::{self, BufRead};
+use std::io::{self, BufRead as _, Read as _};
 use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 use ringback_exchange::{Attempt, Exchange, Headers, Outcome, Reply, Request, har};
 use ringback_recorder::Store;
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::IgnoredAny;
 
 use crate::documents::{self, Document};
 use crate::error::CliError;
@@ -23,6 +23,9 @@ const STORE: &[u8] = b"SQLite format 3\0";
 
 /// What some editors write before a text, and no JSON begins with.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// How long an archive may be, which is read as a whole.
+const ARCHIVE_BYTES_MAX: usize = 1 << 30;
 
 /// One request of a recording.
 #[derive(Debug)]
@@ -99,6 +102,9 @@ pub(super) fn each(
         CliError::usage(format!("cannot read `{}`", path.display())).because(error)
     };
     let mut input = documents::open(path)?;
+    if input.fill_buf().map_err(unread)?.starts_with(BYTE_ORDER_MARK) {
+        input.consume(BYTE_ORDER_MARK.len());
+    }
     let begin = input.fill_buf().map_err(unread)?;
     if begin.starts_with(STORE) {
         if path.as_os_str() == "-" {
@@ -111,12 +117,27 @@ pub(super) fn each(
         }
         return Ok(());
     }
-    if begin.starts_with(BYTE_ORDER_MARK) {
-        input.consume(BYTE_ORDER_MARK.len());
+    if is_archive(begin) {
+        let mut archive = Vec::new();
+        let most = ARCHIVE_BYTES_MAX as u64 + 1;
+        input.take(most).read_to_end(&mut archive).map_err(unread)?;
+        if archive.len() > ARCHIVE_BYTES_MAX {
+            return Err(refused(path, 1).because(format!(
+                "an archive of more than {ARCHIVE_BYTES_MAX} bytes is not read"
+            )));
+        }
+        let entries = har::read(&archive).map_err(|error| refused(path, 1).because(error))?;
+        return (1..).zip(entries).try_for_each(|(n, entry)| take(Captured::of_har(n, entry)));
     }
     let read = |document: &Document<'_>| document_in(path, document, &mut take);
     documents::each(input, false, read, unread)?;
     Ok(())
+}
+
+/// Tells whether a text begins as an HTTP archive does: with its one key.
+fn is_archive(begin: &[u8]) -> bool {
+    let object = begin.trim_ascii_start().strip_prefix(b"{");
+    object.is_some_and(|object| object.trim_ascii_start().starts_with(b"\"log\""))
 }
 
 /// Recognises what one document is, and takes what it holds.
@@ -126,40 +147,33 @@ fn document_in(
     take: &mut impl FnMut(Captured) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
     let Document { bytes, number, start } = *document;
-    let refused = || {
-        let (file, line) = (path.display(), start.line);
-        CliError::usage(format!(
-            "`{file}` is no recording that could be sent again, from line {line} on"
-        ))
-        .hint(
-            "a recording is a store of `listen`, the JSON Lines of `export`, `listen --json` or \
-                 `send --json`, an HTTP archive (HAR), or events as JSON",
-        )
+    let broken = |error: serde_json::Error| {
+        // The error tells a place of its own, in the document.
+        let why = error.to_string();
+        let why = why.rsplit_once(" at line ").map_or(why.as_str(), |(why, _)| why);
+        refused(path, start.line + error.line().max(1) - 1).because(why)
     };
-    let keys: HashMap<String, IgnoredAny> =
-        serde_json::from_slice(bytes).map_err(|error| refused().because(error))?;
+    let keys: HashMap<String, IgnoredAny> = serde_json::from_slice(bytes).map_err(broken)?;
     let has = |name: &str| keys.contains_key(name);
-    if has("log") {
-        let entries = har::read(bytes).map_err(|error| refused().because(error))?;
-        let numbered = (1..).zip(entries);
-        return numbered.into_iter().try_for_each(|(n, entry)| take(Captured::of_har(n, entry)));
-    }
     if has("request") && has("receivedAt") {
-        let exchange = parse(bytes).map_err(|error| refused().because(error))?;
-        return take(Captured::of_exchange(exchange));
+        take(Captured::of_exchange(serde_json::from_slice(bytes).map_err(broken)?))
+    } else if has("request") && has("delivery") {
+        take(Captured::of_attempt(number, serde_json::from_slice(bytes).map_err(broken)?))
+    } else if ["eventId", "eventType", "payload"].into_iter().any(has) {
+        take(Captured::of_event(number, bytes.trim_ascii()))
+    } else {
+        Err(refused(path, start.line)
+            .because("its keys are those of no exchange, attempt, archive or event"))
     }
-    if has("request") && has("delivery") {
-        let attempt = parse(bytes).map_err(|error| refused().because(error))?;
-        return take(Captured::of_attempt(number, attempt));
-    }
-    if ["eventId", "eventType", "payload"].into_iter().any(has) {
-        return take(Captured::of_event(number, bytes.trim_ascii()));
-    }
-    Err(refused().because("its keys are those of no exchange, attempt, archive or event"))
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
-    serde_json::from_slice(bytes)
+fn refused(path: &Path, line: usize) -> CliError {
+    let what =
+        format!("`{}` is no recording that could be sent again: line {line}", path.display());
+    CliError::usage(what).hint(
+        "a recording is a store of `listen`, the JSON Lines of `export`, `listen --json` or \
+         `send --json`, an HTTP archive (HAR), or events as JSON",
+    )
 }
 
 /// What an event says of itself.

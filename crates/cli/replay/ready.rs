@@ -202,15 +202,16 @@ impl Maker<'_> {
             return Ok(Err(format!("it has more than {LINES_MAX} header lines")));
         }
         self.check_packed(number, &request)?;
-        let refused = |why: String| CliError::usage(format!("request {number}: {why}"));
+        let refused = |why: String| {
+            CliError::usage(format!("request {number}: {why}"))
+                .hint("`--event-type` and `--numbers` choose those that are meant")
+        };
         let body = match args.changes.is_empty() {
             true => request.body.0.clone(),
             false => args.changes.apply(&request.body.0).map_err(refused)?.into(),
         };
         let Envelope { event_id, event_type } = Envelope::of(&body);
-        self.check_id(event_id.as_deref()).map_err(|why| {
-            refused(why).hint("`--event-type conversation.completed` leaves out what is no event")
-        })?;
+        self.check_id(event_id.as_deref()).map_err(refused)?;
         self.left.without_id += usize::from(args.fresh_id && event_id.is_none());
         let text = std::str::from_utf8(&body).unwrap_or_default();
         self.left.marked += usize::from(text.contains(MARK));
