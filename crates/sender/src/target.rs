@@ -167,7 +167,7 @@ impl Target {
         let ours = base_headers(&url, options, reach);
         let target = Self(Arc::new(Inner {
             headers: overlay(&ours, &options.headers),
-            bare_headers: overlay(&bare(ours, engine.0), &options.headers),
+            bare_headers: overlay(&bare(ours, engine.0, reach), &options.headers),
             url,
             style: options.style.clone(),
             faults: options.faults.clone(),
@@ -354,13 +354,15 @@ fn base_headers(url: &Url, options: &Options, reach: Reach) -> Headers {
 }
 
 /// Leaves out the lines that nobody needs or asked for.
-fn bare(mut ours: Headers, engine: Engine) -> Headers {
-    let is_ours = |name: &str| match engine {
+fn bare(mut ours: Headers, engine: Engine, reach: Reach) -> Headers {
+    ours.0.retain(|line| match line.0.as_str() {
+        "content-type" => false,
         // The client would add it, and it would be missing in the record of the request.
-        Engine::Reqwest => [CONTENT_TYPE, USER_AGENT].iter().any(|it| name == it.as_str()),
-        Engine::Wire => [CONTENT_TYPE, USER_AGENT, ACCEPT].iter().any(|it| name == it.as_str()),
-    };
-    ours.0.retain(|line| !is_ours(&line.0));
+        "accept" => engine == Engine::Reqwest,
+        // It says which run it was to whoever is sent to from elsewhere.
+        "user-agent" => reach != Reach::Loopback,
+        _ => true,
+    });
     ours
 }
 
