@@ -66,10 +66,10 @@ pub(crate) struct ReplayArgs {
 pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, CliError> {
     let signer = args.how.sign.signer()?;
     let Ready { urls, requests, times, left } = Ready::read(args, signer.as_ref())?;
-    let n = requests.len() as u64;
+    let n = requests.len();
     let trace = trace(args, n, times)?;
     let seed = args.seed.unwrap_or_else(|| if args.fresh_id { clock::chance() } else { 1 });
-    let plan = args.how.plan.plan(seed, Material { trace, pairs: None, count: Some(n) })?;
+    let plan = args.how.plan.plan(seed, Material { trace, pairs: None, count: Some(n as u64) })?;
     let load = Load {
         source: Source::Recorded(requests),
         recipe: Recipe::new(seed),
@@ -95,7 +95,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, CliError> {
 /// Returns the times at which requests come again: those at which they came, unless a flag says when.
 fn trace(
     args: &ReplayArgs,
-    n: u64,
+    n: usize,
     times: Option<Vec<Duration>>,
 ) -> Result<Option<Trace>, CliError> {
     if args.how.plan.has_pace() {
@@ -110,9 +110,8 @@ fn trace(
             }
         };
     };
-    if let Some(wanted) = args.how.plan.count().filter(|wanted| *wanted > n) {
-        let what =
-            format!("`--count {wanted}` is more than {}", count(n as usize, "recorded request"));
+    if let Some(wanted) = args.how.plan.count().filter(|wanted| *wanted > n as u64) {
+        let what = format!("`--count {wanted}` is more than {}", count(n, "recorded request"));
         return Err(CliError::usage(format!("{what}, and beyond them there are no times"))
             .hint("with `--rate` or `--concurrency` the recording begins again after its end"));
     }
