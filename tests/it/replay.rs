@@ -116,7 +116,8 @@ fn every_form_of_a_recording_is_the_same_recording() {
     };
     let store = sent("a.db");
     for (format, file) in [("har", "a.har"), ("jsonl", "a.jsonl")] {
-        folder.run(&["export", "a.db", "--exact", "--format", format, "--out", file]).expect(0);
+        let args = ["export", "a.db", "--exact", "--format", format];
+        folder.write(file, folder.run(&args).expect(0).stdout);
         assert_eq!(sent(file), store, "{format}");
     }
     let laid_out: Value = serde_json::from_str(&folder.read("a.har")).unwrap();
