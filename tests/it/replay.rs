@@ -308,6 +308,14 @@ fn it_is_signed_anew_and_the_old_signature_stays_away() {
     let args = ["verify", "body.json", "--secret", SECRET, "--headers", "lines"];
     let said = folder.run(&args).expect(0).stdout;
     assert!(said.starts_with("valid, id evt_1, signed at "), "{said}");
+
+    // Of another scheme, too, nothing stays that the old one wrote.
+    let args = ["replay", "a.db", &addr.to_string(), "--numbers", "1", "--secret", "k"];
+    folder.run(&[&args[..], &["--sign", "github"]].concat()).expect(0);
+    let (lines, _) = next(&requests);
+    let names: Vec<&str> = lines[1..].iter().map(|line| line.split(':').next().unwrap()).collect();
+    assert!(names.contains(&"x-hub-signature-256"), "{names:?}");
+    assert!(names.iter().all(|name| !name.starts_with("Webhook-")), "{names:?}");
 }
 
 #[test]
