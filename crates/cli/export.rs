@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use ringback_exchange::{Exchange, curl_script, har, json_line};
-use ringback_recorder::{Exchanges, PathPattern, Store};
+use ringback_recorder::{Exchanges, Store};
 use ringback_report::terminal::count;
-use serde::Deserialize;
 
 use crate::error::{CliError, unwritten};
 use crate::exit::Exit;
+use crate::filter::Filter;
 use crate::output;
 use crate::store::unusable;
 
@@ -55,76 +55,11 @@ enum Format {
     Files,
 }
 
-/// Which exchanges are meant.
-#[derive(Debug, Args)]
-struct Filter {
-    /// Only those that arrived after this number
-    #[arg(long, value_name = "NUMBER", default_value = "0", hide_default_value = true)]
-    since: u64,
-    /// Only requests to this path: `/hooks`, `/calls/{id}`
-    #[arg(long, value_name = "PATTERN")]
-    path: Option<PathPattern>,
-    /// Only those answered so: `503`, `5xx`, `none` for those without a reply
-    #[arg(long, value_name = "STATUS", value_parser = parse_status)]
-    status: Option<Status>,
-    /// Only events of this type, such as `conversation.completed`
-    #[arg(long, value_name = "TYPE")]
-    event_type: Option<String>,
-}
-
-/// Statuses that are meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Status {
-    Is(u16),
-    /// The first digit is this.
-    Class(u16),
-    None,
-}
-
-fn parse_status(text: &str) -> Result<Status, String> {
-    let digit = |text: &str| text.parse().ok().filter(|digit| (1..=5).contains(digit));
-    if text == "none" {
-        return Ok(Status::None);
-    }
-    if let Some(class) = text.strip_suffix("xx") {
-        return digit(class).map(Status::Class).ok_or_else(|| "write it as `5xx`".to_owned());
-    }
-    let status = text.parse().ok().filter(|status| (100..=599).contains(status));
-    status.map(Status::Is).ok_or_else(|| "write it as `503`, `5xx` or `none`".to_owned())
-}
-
-impl Filter {
-    fn takes(&self, exchange: &Exchange) -> bool {
-        let Self { since, path, status, event_type } = self;
-        let reply = exchange.reply.as_ref().map(|reply| reply.status);
-        let is_status = |status: Status| match (status, reply) {
-            (Status::Is(wanted), Some(status)) => wanted == status,
-            (Status::Class(class), Some(status)) => class == status / 100,
-            (Status::None, reply) => reply.is_none(),
-            (_, None) => false,
-        };
-        exchange.number > *since
-            && path.as_ref().is_none_or(|path| path.matches(exchange.request.path()))
-            && status.is_none_or(is_status)
-            && event_type.as_ref().is_none_or(|wanted| is_event(&exchange.request.body.0, wanted))
-    }
-}
-
-/// Tells whether a body is an event of a type.
-fn is_event(body: &[u8], wanted: &str) -> bool {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Envelope {
-        event_type: String,
-    }
-    serde_json::from_slice::<Envelope>(body).is_ok_and(|event| event.event_type == wanted)
-}
-
 /// Runs the command.
 pub(crate) fn run(args: &ExportArgs) -> Result<Exit, CliError> {
     // clap has seen to it that one of them is there.
     let path = args.file.as_ref().or(args.store.as_ref()).cloned().unwrap_or_default();
-    let exchanges = Store::read(path).map_err(unusable)?.after(args.filter.since);
+    let exchanges = Store::read(path).map_err(unusable)?.after(args.filter.since());
     let mut written = 0;
     let chosen = chosen(exchanges, args).inspect(|_| written += 1);
     match (&args.output, args.format) {
@@ -149,8 +84,13 @@ fn chosen(
 ) -> impl Iterator<Item = Result<Exchange, CliError>> {
     let exchanges = exchanges.map(|exchange| exchange.map_err(unusable));
     let taken =
-        exchanges.filter(|exchange| exchange.as_ref().map_or(true, |it| args.filter.takes(it)));
+        exchanges.filter(|exchange| exchange.as_ref().map_or(true, |it| is_meant(it, args)));
     taken.map(|exchange| exchange.map(|it| if args.exact { it } else { it.anonymous() }))
+}
+
+fn is_meant(exchange: &Exchange, args: &ExportArgs) -> bool {
+    let status = exchange.reply.as_ref().map(|reply| reply.status);
+    args.filter.takes(exchange.number, &exchange.request, status)
 }
 
 /// Writes exchanges as one stream.
@@ -215,26 +155,4 @@ fn not_made(path: &Path, error: io::Error) -> CliError {
     CliError::usage(format!("cannot make `{}`", path.display()))
         .because(error)
         .hint("name one that does not exist yet, in a folder that does")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_status_is_a_number_a_class_or_none() {
-        assert_eq!(parse_status("503"), Ok(Status::Is(503)));
-        assert_eq!(parse_status("5xx"), Ok(Status::Class(5)));
-        assert_eq!(parse_status("none"), Ok(Status::None));
-        for text in ["", "xx", "6xx", "55xx", "99", "600", "-1", "ok"] {
-            assert!(parse_status(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn an_event_is_known_by_its_type() {
-        assert!(is_event(br#"{"a":[],"eventType":"x.y"}"#, "x.y"));
-        assert!(!is_event(br#"{"eventType":"x.y"}"#, "x"));
-        assert!(!is_event(b"x.y", "x.y"));
-    }
 }

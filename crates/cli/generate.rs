@@ -1,6 +1,6 @@
 //! `ringback generate`: makes events up.
 
-mod change;
+pub(crate) mod change;
 mod corpus;
 mod edit;
 mod file;
@@ -23,7 +23,7 @@ use ringback_generator::{
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
-use self::change::{Addition, Changes, Override, Removal};
+use self::change::Changes;
 use self::corpus::{Corpus, Named, Shard, Which};
 use self::file::{Job, hex};
 use self::layout::{Format, is_zstd};
@@ -53,15 +53,8 @@ pub(crate) struct GenerateArgs {
     /// Break or stretch each event: one of `--list mutations`, or EFFECT:POINTER (repeatable)
     #[arg(long = "mutate", value_name = "NAME")]
     mutations: Vec<Mutation>,
-    /// Replace what is at a JSON Pointer or JSONPath: JSON, or a text where it is not JSON (repeatable)
-    #[arg(long = "override", value_name = "PLACE=VALUE")]
-    overrides: Vec<Override>,
-    /// Add a key, given with its place, or an element to a list after `-` (repeatable)
-    #[arg(long = "add", value_name = "PLACE=VALUE")]
-    additions: Vec<Addition>,
-    /// Leave out what is at a place (repeatable)
-    #[arg(long = "remove", value_name = "PLACE")]
-    removals: Vec<Removal>,
+    #[command(flatten)]
+    changes: Changes,
     /// Open the events in your editor (VISUAL or EDITOR) first; mutations come after
     #[arg(long)]
     edit: bool,
@@ -325,11 +318,7 @@ impl GenerateArgs {
             shard: self.shard,
             which: self.event,
             generation: self.generation,
-            changes: Changes {
-                overrides: self.overrides.clone(),
-                additions: self.additions.clone(),
-                removals: self.removals.clone(),
-            },
+            changes: self.changes.clone(),
             mutations: self.mutations.clone(),
             population: self.events.population.clone(),
             edited: None,

@@ -14,6 +14,7 @@ mod documents;
 mod error;
 mod exit;
 mod export;
+mod filter;
 mod generate;
 mod init;
 mod inspector;
@@ -21,6 +22,7 @@ mod limits;
 mod listen;
 mod log;
 mod output;
+mod replay;
 mod responses;
 mod routes;
 mod sample;
@@ -60,6 +62,7 @@ struct Arguments {
 enum Command {
     Check(check::CheckArgs),
     Send(Box<send::SendArgs>),
+    Replay(Box<replay::ReplayArgs>),
     Listen(Box<listen::ListenArgs>),
     Export(export::ExportArgs),
     Init(init::InitArgs),
@@ -108,6 +111,7 @@ fn run(arguments: Arguments) -> ExitCode {
     let ended = match arguments.command {
         Command::Check(args) => check::run(&args),
         Command::Send(args) => send::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Listen(args) => listen::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Init(args) => init::run(&args),

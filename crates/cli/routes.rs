@@ -47,7 +47,8 @@ impl RouteArgs {
             found.map(|route| &route.url)
         };
         route(event_type).or_else(|| route("*")).or(url).ok_or_else(|| {
-            CliError::usage(format!("there is no target for `{event_type}`"))
+            let of = if event_type == "*" { String::new() } else { format!(" for `{event_type}`") };
+            CliError::usage(format!("there is no target{of}"))
                 .hint("name a URL, give `--route TYPE=URL`, or put it under `[targets]` into `ringback.toml`")
         })
     }

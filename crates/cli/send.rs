@@ -1,8 +1,9 @@
 //! `ringback send`: delivers events and prints what is answered.
 
 mod dry_run;
-mod load;
+pub(crate) mod load;
 pub(crate) mod plan;
+pub(crate) mod recorded;
 mod report;
 mod retry;
 mod show;
@@ -10,8 +11,10 @@ mod state;
 mod trace;
 
 use std::cell::RefCell;
+use std::future::Future as _;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
+use std::task::Poll;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -20,14 +23,14 @@ use ringback_exchange::{Attempt, Outcome, curl, json_line, printable};
 use ringback_generator::Generator;
 use ringback_report::load::table;
 use ringback_sender::{
-    Clock, Options, PairOrder, Plan, Progress, Run, Settled, Summary, Target, TargetError,
+    Clock, Engine, Options, PairOrder, Plan, Progress, Run, Settled, Summary, Target, TargetError,
     TlsError, run as send,
 };
 use ringback_signature::{Expected, Fault, Signer};
 use url::Url;
 
-use self::load::Load;
-use self::plan::PlanArgs;
+use self::load::{Load, Source};
+use self::plan::{Material, PairArgs, PlanArgs, TraceArgs};
 use self::report::{ReportArgs, Told};
 use self::retry::RetryArgs;
 use self::show::{PRINTED_MAX, Print, Printer};
@@ -59,11 +62,22 @@ pub(crate) struct SendArgs {
     #[command(flatten)]
     events: EventArgs,
     #[command(flatten)]
-    transport: TransportArgs,
+    trace: TraceArgs,
     #[command(flatten)]
-    sign: SignArgs,
+    pairs: PairArgs,
     #[command(flatten)]
-    context: ContextArgs,
+    how: HowArgs,
+}
+
+/// How requests are sent, and what is printed of it: the flags that `send` and `replay` share.
+#[derive(Debug, Args)]
+pub(crate) struct HowArgs {
+    #[command(flatten)]
+    pub(crate) transport: TransportArgs,
+    #[command(flatten)]
+    pub(crate) sign: SignArgs,
+    #[command(flatten)]
+    pub(crate) context: ContextArgs,
     /// Print one line of JSON for each attempt
     #[arg(long)]
     json: bool,
@@ -75,7 +89,7 @@ pub(crate) struct SendArgs {
     #[arg(long, value_enum, value_name = "FORM")]
     summary: Option<SummaryForm>,
     #[command(flatten)]
-    plan: PlanArgs,
+    pub(crate) plan: PlanArgs,
     #[command(flatten)]
     retry: RetryArgs,
     #[command(flatten)]
@@ -122,25 +136,39 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
 
 /// Runs the command.
 pub(crate) fn run(args: &SendArgs) -> Result<Exit, CliError> {
-    let signer = args.sign.signer()?;
-    let plan = args.plan.plan(args.events.seed())?;
+    let SendArgs { url: _, routes: _, events, trace, pairs, how } = args;
+    let signer = how.sign.signer()?;
+    let (trace, pairs) = (trace.trace()?, pairs.pairs());
+    let plan = how.plan.plan(events.seed(), Material { trace, pairs, count: None })?;
     let urls = urls(args, &plan)?;
-    let recipe = args.events.recipe();
+    let recipe = events.recipe();
     let load = Load {
-        generator: RefCell::new(Generator::new(&recipe)),
+        source: Source::Made(args.pairs.generation, RefCell::new(Generator::new(&recipe))),
         recipe,
-        generation: args.plan.generation(),
-        has_fresh_ids: args.plan.has_fresh_ids(),
+        fresh_ids: how.plan.fresh_ids(),
         signer: signer.as_ref(),
-        sign_clock: args.sign.clock(),
-        context: &args.context,
+        sign_clock: how.sign.clock(),
+        context: &how.context,
         urls: &urls,
     };
-    if args.run.dry_run {
-        return dry_run::print(&plan, args.plan.time_scale, &load, args.json);
+    how.carry_out(plan, &load)
+}
+
+impl HowArgs {
+    /// Sends what there is, or prints what would be sent.
+    pub(crate) fn carry_out(&self, plan: Plan, load: &Load<'_>) -> Result<Exit, CliError> {
+        if self.run.dry_run {
+            let method = self.transport.method();
+            return dry_run::print(&plan, self.plan.time_scale, load, method.as_str(), self.json);
+        }
+        // One thread sends and counts, so that nothing is handed over between planning and sending.
+        block_on_one_thread(deliver(self, plan, load))
     }
-    // One thread sends and counts, so that nothing is handed over between planning and sending.
-    block_on_one_thread(deliver(args, plan, &load))
+
+    /// Tells whether nothing is to be sent.
+    pub(crate) const fn is_dry_run(&self) -> bool {
+        self.run.dry_run
+    }
 }
 
 /// Chooses where the events of a plan go: first those of `conversation.completed`, and then, where the
@@ -155,9 +183,13 @@ fn urls(args: &SendArgs, plan: &Plan) -> Result<Vec<Url>, CliError> {
     }
 }
 
-async fn deliver(args: &SendArgs, plan: Plan, load: &Load<'_>) -> Result<Exit, CliError> {
+async fn deliver(args: &HowArgs, plan: Plan, load: &Load<'_>) -> Result<Exit, CliError> {
     let signals = Signals::new()?;
     let mut options = args.transport.options(load.recipe.seed)?;
+    if matches!(load.source, Source::Recorded(_)) && !options.http2 {
+        // Names, case and order of header lines are sent as they were recorded by this engine alone.
+        options.engine.get_or_insert(Engine::Wire);
+    }
     options.in_flight_max = args.plan.in_flight_max(&plan);
     let targets = targets(load.urls, &options).await?;
     let is_scaled = args.plan.time_scale > 1.0 && load.sign_clock == SignClock::Plan;
@@ -187,7 +219,13 @@ async fn deliver(args: &SendArgs, plan: Plan, load: &Load<'_>) -> Result<Exit, C
     let mut closed = Some(closed);
     let mut first_failure = None;
     let mut broken = None;
-    let on_settled = |Settled { attempt, entry }: Settled| {
+    let on_settled = |Settled { mut attempt, entry }: Settled| {
+        // What was recorded says itself which event of its call it is.
+        if let Some(place) = &mut attempt.place
+            && let Some(recorded) = load.recorded(place.event)
+        {
+            place.part = recorded.part;
+        }
         let is_kept = match (&mut state, &entry) {
             (Some(state), Some(entry)) => state.put(entry),
             _ => true,
@@ -296,27 +334,24 @@ async fn targets(urls: &[Url], options: &Options) -> Result<Vec<Target>, CliErro
 
 /// Waits until one of the targets is to be left alone.
 async fn left_alone(targets: &[Target]) {
-    match targets {
-        [first, second] => tokio::select! {
-            () = first.left_alone() => {}
-            () = second.left_alone() => {}
-        },
-        [first, ..] => first.left_alone().await,
-        [] => std::future::pending().await,
-    }
+    let mut waits: Vec<_> = targets.iter().map(|target| Box::pin(target.left_alone())).collect();
+    std::future::poll_fn(|context| {
+        let is_over = waits.iter_mut().any(|wait| wait.as_mut().poll(context).is_ready());
+        if is_over { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }
 
 /// Puts together what the run is told, and begins or goes on with its file.
-fn begin(args: &SendArgs, plan: Plan, load: &Load<'_>) -> Result<(Run, Option<State>), CliError> {
+fn begin(args: &HowArgs, plan: Plan, load: &Load<'_>) -> Result<(Run, Option<State>), CliError> {
     let now = clock::now();
     let (retry, scale) = (args.retry.retry(), args.plan.time_scale);
-    let first = ringback_generator::event(&load.recipe, 0).event_id;
     let header = Header {
         ringback_run: 1,
         url: load.urls.iter().map(Url::as_str).collect::<Vec<_>>().join(" "),
         plan: plan.to_string(),
         retry: retry.to_string(),
-        events: format!("{first}, {} bytes", ringback_generator::bytes(&load.recipe, 0).len()),
+        events: load.fingerprint(),
         time_scale: scale,
         started_at: now.to_string(),
     };

@@ -28,9 +28,9 @@ pub(crate) struct TransportArgs {
     /// Add a header line; may be repeated, and a name may come twice. The wire engine keeps case and order
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = parse_header, help_heading = REQUEST)]
     headers: Vec<(String, String)>,
-    /// The method
-    #[arg(short = 'X', long = "request", value_name = "METHOD", default_value = "POST", help_heading = REQUEST)]
-    method: Method,
+    /// The method, in place of POST or of what was recorded
+    #[arg(short = 'X', long = "request", value_name = "METHOD", help_heading = REQUEST)]
+    method: Option<Method>,
     /// Say that the body is of this type
     #[arg(long, value_name = "TYPE", help_heading = REQUEST)]
     content_type: Option<String>,
@@ -115,6 +115,27 @@ impl TransportArgs {
         !self.faults.is_empty()
     }
 
+    /// Returns the method of what has none of its own.
+    pub(crate) fn method(&self) -> Method {
+        self.method.clone().unwrap_or_default()
+    }
+
+    /// Tells whether somebody has said what the method is.
+    pub(crate) const fn has_method(&self) -> bool {
+        self.method.is_some()
+    }
+
+    /// Tells whether somebody has said what a header is.
+    pub(crate) fn has_header(&self, name: &str) -> bool {
+        self.headers.iter().any(|line| line.0.eq_ignore_ascii_case(name))
+            || self.content_type.is_some() && name.eq_ignore_ascii_case("content-type")
+    }
+
+    /// Tells whether bodies are compressed.
+    pub(crate) const fn compresses(&self) -> bool {
+        self.gzip
+    }
+
     /// Returns the options for a target. The seed decides which deliveries have a fault.
     ///
     /// # Errors
@@ -136,7 +157,7 @@ impl TransportArgs {
             first_byte_timeout: self.first_byte_timeout,
             headers,
             style: Style {
-                method: self.method.clone(),
+                method: self.method(),
                 chunked: self.chunked,
                 expect_continue: self.expect_continue,
                 gzip: self.gzip,

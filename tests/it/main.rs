@@ -19,6 +19,7 @@ mod output;
 mod peers;
 mod plans;
 mod readme;
+mod replay;
 mod reports;
 mod responses;
 mod schema;

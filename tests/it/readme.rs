@@ -28,6 +28,11 @@ fn the_console_blocks_of_the_guide_to_the_inspector_print_what_they_show() {
     assert!(run_blocks("docs/guides/inspector.md") >= 1);
 }
 
+#[test]
+fn the_console_blocks_of_the_guide_to_replays_print_what_they_show() {
+    assert_eq!(run_blocks("docs/guides/replay.md"), 2);
+}
+
 /// Runs the console blocks of a page and returns how many there are.
 fn run_blocks(page: &str) -> usize {
     let text = fs::read_to_string(root().join(page)).unwrap();

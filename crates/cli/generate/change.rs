@@ -8,6 +8,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use clap::Args;
 use ringback_generator::{Effect, Mutation, apply};
 use serde_json::Value;
 use serde_json_path::JsonPath;
@@ -213,20 +214,26 @@ macro_rules! shown_as_written {
 shown_as_written!(Override, Addition, Removal);
 
 /// All that is changed by hand, in this order.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Changes {
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Changes {
+    /// Replace what is at a JSON Pointer or JSONPath: JSON, or a text where it is not JSON (repeatable)
+    #[arg(long = "override", value_name = "PLACE=VALUE")]
     pub(super) overrides: Vec<Override>,
+    /// Add a key, given with its place, or an element to a list after `-` (repeatable)
+    #[arg(long = "add", value_name = "PLACE=VALUE")]
     pub(super) additions: Vec<Addition>,
+    /// Leave out what is at a place (repeatable)
+    #[arg(long = "remove", value_name = "PLACE")]
     pub(super) removals: Vec<Removal>,
 }
 
 impl Changes {
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.overrides.is_empty() && self.additions.is_empty() && self.removals.is_empty()
     }
 
     /// Changes the bytes of an event, and only those that a change is about.
-    pub(super) fn apply(&self, event: &[u8]) -> Result<Vec<u8>, String> {
+    pub(crate) fn apply(&self, event: &[u8]) -> Result<Vec<u8>, String> {
         let mut event = event.to_vec();
         let one = |event: &mut Vec<u8>, name: String, at: &str, effect: Effect| {
             let mutation = Mutation::by_hand(name, at, effect);

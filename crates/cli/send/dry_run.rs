@@ -3,8 +3,9 @@
 use std::io::Write as _;
 use std::time::Duration;
 
+use ringback_exchange::{Part, printable};
 use ringback_report::terminal::duration;
-use ringback_sender::{Plan, Turn};
+use ringback_sender::{Method, Plan, Turn};
 use serde::Serialize;
 
 use super::load::Load;
@@ -21,7 +22,8 @@ struct Row<'a> {
     planned_ms: Option<f64>,
     event: u64,
     part: &'a str,
-    event_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event_id: Option<&'a str>,
     copy: u32,
     because: &'a str,
     /// How many are begun at once from here on; 0 for one that is begun with those before it.
@@ -29,6 +31,20 @@ struct Row<'a> {
     /// Of the first try.
     #[serde(skip_serializing_if = "Option::is_none")]
     traceparent: Option<String>,
+    #[serde(flatten)]
+    recorded: Option<RecordedRow<'a>>,
+}
+
+/// What is known of a delivery that was recorded.
+#[derive(Debug, Serialize)]
+struct RecordedRow<'a> {
+    /// Its number in the recording.
+    number: u64,
+    method: &'a str,
+    /// Where it goes.
+    url: &'a str,
+    /// How many bytes its body has.
+    bytes: usize,
 }
 
 /// Prints the deliveries of a plan, one a line.
@@ -36,6 +52,7 @@ pub(crate) fn print(
     plan: &Plan,
     time_scale: f64,
     load: &Load<'_>,
+    method: &str,
     as_json: bool,
 ) -> Result<Exit, CliError> {
     if !plan.is_open() && plan.total().is_none() {
@@ -49,13 +66,21 @@ pub(crate) fn print(
     }
     let (mut n, mut n_missing, mut last) = (0_u64, 0_u64, Duration::ZERO);
     for turn in plan.turns() {
-        let Some((_, event_id)) = load.event(&turn, 1) else {
+        let Some((body, event_id)) = load.event(&turn, 1) else {
             n_missing += 1;
             continue;
         };
         n += 1;
         last = turn.at.unwrap_or_default().div_f64(time_scale);
-        let mut row = row(&turn, time_scale, &event_id);
+        let recorded = load.recorded(turn.event);
+        let part = recorded.map_or(turn.part, |it| it.part);
+        let recorded = recorded.map(|it| RecordedRow {
+            number: it.number,
+            method: it.method.as_ref().map_or(method, Method::as_str),
+            url: it.url.as_ref().unwrap_or(&load.urls[it.target]).as_str(),
+            bytes: body.len(),
+        });
+        let mut row = row(&turn, part, time_scale, event_id.as_deref(), recorded);
         row.traceparent = load.context.traceparent(load.recipe.seed, turn.delivery, 1);
         let written = if as_json { write_json(&mut out, &row) } else { write_text(&mut out, &row) };
         written.map_err(unwritten)?;
@@ -70,19 +95,26 @@ pub(crate) fn print(
     Ok(Exit::Held)
 }
 
-fn row<'a>(turn: &Turn, time_scale: f64, event_id: &'a str) -> Row<'a> {
+fn row<'a>(
+    turn: &Turn,
+    part: Part,
+    time_scale: f64,
+    event_id: Option<&'a str>,
+    recorded: Option<RecordedRow<'a>>,
+) -> Row<'a> {
     // In whole microseconds, as in the records of attempts.
     let ms = |at: Duration| at.div_f64(time_scale).as_micros() as f64 / 1000.0;
     Row {
         delivery: turn.delivery,
         planned_ms: turn.at.map(ms),
         event: turn.event,
-        part: turn.part.as_str(),
+        part: part.as_str(),
         event_id,
         copy: turn.copy,
         because: turn.because.as_str(),
         together: turn.together,
         traceparent: None,
+        recorded,
     }
 }
 
@@ -99,12 +131,16 @@ fn write_text(out: &mut impl std::io::Write, row: &Row<'_>) -> std::io::Result<(
         (None, _) => "when free".to_owned(),
     };
     let Row { event, part, event_id, copy, because, traceparent, .. } = row;
+    let event_id = printable(event_id.unwrap_or("-"));
     write!(
         out,
         "{delivery:<8} {due:>9} {event:>5}  {part:<9} {copy:>5}  {because:<12}  {event_id}"
     )?;
-    match traceparent {
-        Some(traceparent) => writeln!(out, "  {traceparent}"),
-        None => writeln!(out),
+    if let Some(traceparent) = traceparent {
+        write!(out, "  {traceparent}")?;
     }
+    if let Some(RecordedRow { number, method, url, bytes }) = &row.recorded {
+        write!(out, "  recorded as {number}: {method} {url}, {bytes} bytes")?;
+    }
+    writeln!(out)
 }

@@ -1,13 +1,16 @@
-//! The events of a plan: one try in, a signed body out.
+//! What a plan sends: one try in, a signed request out.
 
 use std::cell::RefCell;
 
-use ringback_exchange::Part;
-use ringback_generator::{Generation, Generator, Recipe, analysis, event};
+use bytes::Bytes;
+use ringback_exchange::{Headers, Part};
+use ringback_generator::{Effect, Generation, Generator, Mutation, Recipe, analysis, apply, event};
 use ringback_sender::{Delivery, Prepared, Try, Turn};
 use ringback_signature::{Message, Signer};
+use serde_json::Value;
 use url::Url;
 
+use super::recorded::Recorded;
 use crate::clock;
 use crate::context::ContextArgs;
 use crate::signer::SignClock;
@@ -18,71 +21,140 @@ const EVENT_BYTES: usize = 16 << 10;
 /// What is sent.
 #[derive(Debug)]
 pub(crate) struct Load<'a> {
-    /// What the events are made from.
+    /// Where the events come from.
+    pub(crate) source: Source,
+    /// What events are made from, or what draws the fresh ids of those that are not made.
     pub(crate) recipe: Recipe,
-    /// Makes them; it keeps its buffers.
-    pub(crate) generator: RefCell<Generator>,
-    /// The form of the second event of a call.
-    pub(crate) generation: Generation,
-    /// Whether what is delivered again gets another id.
-    pub(crate) has_fresh_ids: bool,
+    /// Which events get another id.
+    pub(crate) fresh_ids: FreshIds,
     /// What it is signed with.
     pub(crate) signer: Option<&'a Signer>,
     /// By which clock.
     pub(crate) sign_clock: SignClock,
     /// What each attempt says about itself.
     pub(crate) context: &'a ContextArgs,
-    /// Where events go: those of calls that have completed, and where there is a second one, the others.
+    /// Where events go.
     pub(crate) urls: &'a [Url],
+}
+
+/// Where the events come from.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// They are made, by what keeps its buffers, and go to the first URL; those of the analysis, in this form,
+    /// to the last.
+    Made(Generation, RefCell<Generator>),
+    /// They were recorded, at least one; after the last of them comes the first again.
+    Recorded(Vec<Recorded>),
+}
+
+/// Which events get another id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FreshIds {
+    /// None.
+    Never,
+    /// Those that are delivered again.
+    OnRedelivery,
+    /// Each of them, at each delivery.
+    Always,
 }
 
 impl Load<'_> {
     /// Makes what is sent with one try; nothing where there is no such event.
     pub(crate) fn prepare(&self, attempt: &Try) -> Option<Prepared> {
-        let (body, id) = self.event(&attempt.turn, attempt.number)?;
         let turn = &attempt.turn;
-        let target = match turn.part {
-            Part::Completed => 0,
-            Part::Analysis => self.urls.len() - 1,
+        let (body, id) = self.event(turn, attempt.number)?;
+        let recorded = self.recorded(turn.event);
+        let target = match recorded {
+            Some(recorded) => recorded.target,
+            None if turn.part == Part::Analysis => self.urls.len() - 1,
+            None => 0,
         };
-        let mut headers = self.context.headers(self.recipe.seed, turn.delivery, attempt.number);
+        let mut headers = recorded.map(|it| it.headers.clone()).unwrap_or_default();
+        replace(
+            &mut headers,
+            self.context.headers(self.recipe.seed, turn.delivery, attempt.number),
+        );
         if let Some(signer) = self.signer {
             let timestamp_ms = match self.sign_clock {
                 SignClock::Plan => attempt.signed_at.as_millisecond(),
                 SignClock::Real => clock::now_ms(),
             };
-            let url = self.urls[target].as_str();
-            let message = Message { id: &id, timestamp_ms, url, body: &body };
-            headers.0.extend(signer.headers(&message).0);
+            let url =
+                recorded.and_then(|it| it.url.as_ref()).unwrap_or(&self.urls[target]).as_str();
+            let id = id.as_deref().unwrap_or_default();
+            replace(&mut headers, signer.headers(&Message { id, timestamp_ms, url, body: &body }));
         }
         let delivery = Delivery::new(turn.delivery, body);
         let delivery = delivery.with_headers(&headers).unwrap_or_else(|error| {
-            unreachable!("a signature is made of what header lines may hold: {error}")
+            unreachable!("what was recorded was tried, and a signature can be sent: {error}")
         });
-        Some(Prepared { delivery, event_id: Some(id), target })
+        let delivery = match recorded {
+            Some(recorded) => recorded.shape(delivery),
+            None => delivery,
+        };
+        Some(Prepared { delivery, event_id: id, target })
     }
 
-    /// Makes the body of one try, and its id.
-    pub(crate) fn event(&self, turn: &Turn, number: u32) -> Option<(Vec<u8>, String)> {
-        let body = match turn.part {
-            Part::Completed => {
-                let mut body = Vec::with_capacity(EVENT_BYTES);
-                self.generator.borrow_mut().write(turn.event, &mut body);
-                body
+    /// Makes the body of one try, and finds its id.
+    pub(crate) fn event(&self, turn: &Turn, number: u32) -> Option<(Bytes, Option<String>)> {
+        let is_fresh = match self.fresh_ids {
+            FreshIds::Never => false,
+            FreshIds::OnRedelivery => turn.copy > 1 || number > 1,
+            FreshIds::Always => true,
+        };
+        if let Some(Recorded { body, event_id, .. }) = self.recorded(turn.event) {
+            if !is_fresh || event_id.is_none() {
+                return Some((body.clone(), event_id.clone()));
             }
-            Part::Analysis => {
-                let analysis = analysis(&self.recipe, turn.event, self.generation)?;
-                serde_json::to_vec(&analysis.event)
-                    .unwrap_or_else(|error| unreachable!("an event is JSON: {error}"))
-            }
+            let fresh = self.fresh_id(turn, number);
+            // What has an id at its top, as this has, can have another one there.
+            let changed = with_fresh_id(body, &fresh).unwrap_or_else(|_| body.to_vec());
+            return Some((changed.into(), Some(fresh)));
+        }
+        let (generation, generator) = match &self.source {
+            Source::Made(generation, generator) => (*generation, generator),
+            Source::Recorded(_) => return None,
+        };
+        let body = if turn.part == Part::Analysis {
+            let analysis = analysis(&self.recipe, turn.event, generation)?;
+            serde_json::to_vec(&analysis.event)
+                .unwrap_or_else(|error| unreachable!("an event is JSON: {error}"))
+        } else {
+            let mut body = Vec::with_capacity(EVENT_BYTES);
+            generator.borrow_mut().write(turn.event, &mut body);
+            body
         };
         let id = event_id(&body).unwrap_or_default().to_owned();
-        let is_again = turn.copy > 1 || number > 1;
-        if !(self.has_fresh_ids && is_again) {
-            return Some((body, id));
+        if !is_fresh {
+            return Some((body.into(), Some(id)));
         }
         let fresh = self.fresh_id(turn, number);
-        Some((with_id(&body, &id, &fresh), fresh))
+        Some((with_id(&body, &id, &fresh).into(), Some(fresh)))
+    }
+
+    /// Returns what was recorded and is sent again as this event of the plan.
+    pub(crate) fn recorded(&self, event: u64) -> Option<&Recorded> {
+        match &self.source {
+            Source::Made(..) => None,
+            Source::Recorded(all) => {
+                let index = event % (all.len() as u64).max(1);
+                all.get(usize::try_from(index).ok()?)
+            }
+        }
+    }
+
+    /// Says what the events are, for a run that may have to go on: with others it is another run.
+    pub(crate) fn fingerprint(&self) -> String {
+        match &self.source {
+            Source::Made(..) => {
+                let first = event(&self.recipe, 0).event_id;
+                format!("{first}, {} bytes", ringback_generator::bytes(&self.recipe, 0).len())
+            }
+            Source::Recorded(all) if self.fresh_ids == FreshIds::Never => Recorded::digest(all),
+            Source::Recorded(all) => {
+                format!("{}, fresh ids by {}", Recorded::digest(all), self.recipe.seed)
+            }
+        }
     }
 
     /// Draws another id, of the same style: that of the same story under an identity of its own.
@@ -94,6 +166,19 @@ impl Load<'_> {
         let identity = (self.recipe.identity ^ APART).wrapping_add(which.wrapping_mul(APART));
         event(&Recipe { identity, ..self.recipe.clone() }, turn.event).event_id
     }
+}
+
+/// Puts lines in the place of those with their names.
+fn replace(headers: &mut Headers, lines: Headers) {
+    headers.0.retain(|line| lines.get_all(&line.0).next().is_none());
+    headers.0.extend(lines.0);
+}
+
+/// Replaces the id at the top of an event of anybody, and nothing else.
+fn with_fresh_id(event: &[u8], fresh: &str) -> Result<Vec<u8>, String> {
+    let effect = Effect::Raw(Value::from(fresh).to_string());
+    let mutation = Mutation::by_hand("--fresh-id", "/eventId", effect);
+    apply(event, &mutation).map_err(|error| error.to_string())
 }
 
 const KEY: &[u8] = b"\"eventId\":\"";
@@ -118,22 +203,19 @@ fn with_id(body: &[u8], id: &str, fresh: &str) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use ringback_exchange::Because;
-    use serde_json::Value;
-
     use super::*;
+    use ringback_exchange::Because;
 
     fn turn(part: Part, copy: u32) -> Turn {
         let because = Because::Planned;
         Turn { delivery: 3, event: 1, part, copy, because, at: None, together: 1 }
     }
 
-    fn load<'a>(context: &'a ContextArgs, has_fresh_ids: bool) -> Load<'a> {
+    fn load(context: &ContextArgs, fresh_ids: FreshIds) -> Load<'_> {
         Load {
             recipe: Recipe::new(7),
-            generator: RefCell::new(Generator::new(&Recipe::new(7))),
-            generation: Generation::New,
-            has_fresh_ids,
+            source: Source::Made(Generation::New, RefCell::new(Generator::new(&Recipe::new(7)))),
+            fresh_ids,
             signer: None,
             sign_clock: SignClock::Plan,
             context,
@@ -144,13 +226,13 @@ mod tests {
     #[test]
     fn what_is_delivered_again_is_the_same_but_for_its_id() {
         let context = ContextArgs::default();
-        let stays = load(&context, false);
-        let load = load(&context, true);
+        let stays = load(&context, FreshIds::Never);
+        let load = load(&context, FreshIds::OnRedelivery);
         for part in [Part::Completed, Part::Analysis] {
             let event = |copy, number| {
                 let (body, id) = load.event(&turn(part, copy), number).unwrap();
                 let value: Value = serde_json::from_slice(&body).unwrap();
-                assert_eq!(value["eventId"], id);
+                assert_eq!(value["eventId"], id.clone().unwrap());
                 (value["payload"].clone(), id)
             };
             let (payload, id) = event(1, 1);

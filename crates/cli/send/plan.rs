@@ -11,6 +11,7 @@ use ringback_sender::{
     Spacing, Trace, UNLIMITED,
 };
 
+use super::load::FreshIds;
 use super::{parse_duration, trace};
 use crate::error::CliError;
 
@@ -23,9 +24,10 @@ const IN_FLIGHT: NonZeroUsize = match NonZeroUsize::new(IN_FLIGHT_MAX) {
 /// What is sent, and when.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "When")]
-#[command(group = ArgGroup::new("pace").args(["rate", "ramp", "steps", "trace", "concurrency"]))]
+#[command(group = ArgGroup::new("pace").args(["rate", "ramp", "steps", "concurrency"]))]
 pub(crate) struct PlanArgs {
-    /// How many events (calls, with `--pair-order`); 1, or as many as come until the plan's time is over
+    /// How many events (calls, with `--pair-order`); 1 or all that were recorded, or as many as come until
+    /// the plan's time is over
     #[arg(short, long, value_name = "N")]
     count: Option<u64>,
     /// At a rate, whatever is answered: `50/s`, `600/m`, `0.5/h`
@@ -39,12 +41,6 @@ pub(crate) struct PlanArgs {
     /// One rate after the other, and then the end: `10/s:30s,50/s:1m`
     #[arg(long, value_name = "RATE:TIME,…", value_parser = Curve::steps)]
     steps: Option<Curve>,
-    /// At the times of a file: a store, recorded exchanges (`receivedAt`), attempts, or a time a line
-    ///
-    /// A line may be JSON or not: seconds from any begin (`1.5`), a time (`1m 30s`) or a date
-    /// (`2026-01-01T00:00:00Z`).
-    #[arg(long, value_name = "FILE")]
-    trace: Option<PathBuf>,
     /// So many under way at all times, as fast as they are answered
     #[arg(long, value_name = "N")]
     concurrency: Option<NonZeroU32>,
@@ -55,9 +51,6 @@ pub(crate) struct PlanArgs {
     /// How long events come
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     duration: Option<Duration>,
-    /// How much faster than the trace: `10x`
-    #[arg(long, value_name = "FACTOR", value_parser = parse_factor, requires = "trace")]
-    speed: Option<f64>,
     /// Move each delivery back by up to so much, drawn by the seed
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     jitter: Option<Duration>,
@@ -93,6 +86,30 @@ struct OrderArgs {
     /// Deal events that are due within so much of each other out anew among their times
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     shuffle_window: Option<Duration>,
+    /// Give an event that is delivered again, as a copy or a retry, another `eventId`
+    #[arg(long)]
+    fresh_id_on_redelivery: bool,
+}
+
+/// Times of a file.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "When")]
+pub(crate) struct TraceArgs {
+    /// At the times of a file: a store, recorded exchanges (`receivedAt`), attempts, or a time a line
+    ///
+    /// A line may be JSON or not: seconds from any begin (`1.5`), a time (`1m 30s`) or a date
+    /// (`2026-01-01T00:00:00Z`).
+    #[arg(long, value_name = "FILE", group = "pace")]
+    trace: Option<PathBuf>,
+    /// How much faster than the trace: `10x`
+    #[arg(long, value_name = "FACTOR", value_parser = parse_factor, requires = "trace")]
+    speed: Option<f64>,
+}
+
+/// The second event of a call.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Order and duplicates")]
+pub(crate) struct PairArgs {
     /// Send conversation.analysisCompleted too: `completed-first`, `analysis-first`, `simultaneous`, or
     /// `analysis-only`
     ///
@@ -104,14 +121,40 @@ struct OrderArgs {
     pair_gap: Duration,
     /// The documented form of conversation.analysisCompleted, `old` or `new`
     #[arg(long, value_name = "FORM", default_value = "new", requires = "pair_order")]
-    generation: Generation,
-    /// Give an event that is delivered again, as a copy or a retry, another `eventId`
-    #[arg(long)]
-    fresh_id_on_redelivery: bool,
+    pub(crate) generation: Generation,
+}
+
+impl TraceArgs {
+    /// Reads the times, where there is a file.
+    pub(crate) fn trace(&self) -> Result<Option<Trace>, CliError> {
+        let Some(file) = &self.trace else { return Ok(None) };
+        let trace =
+            trace::read(file).and_then(|times| Ok(Trace::new(times, self.speed.unwrap_or(1.0))?));
+        let unusable = || format!("the trace `{}` cannot be used", file.display());
+        trace.map(Some).map_err(|error| CliError::usage(unusable()).because(error))
+    }
+}
+
+impl PairArgs {
+    /// Returns how the events of a call follow each other, where there are two.
+    pub(crate) fn pairs(&self) -> Option<Pairs> {
+        self.pair_order.map(|order| Pairs { order, gap: self.pair_gap })
+    }
+}
+
+/// What a plan is of.
+#[derive(Debug, Default)]
+pub(crate) struct Material {
+    /// The times of the events, where they have any and no other flag says when they come.
+    pub(crate) trace: Option<Trace>,
+    /// How the events of a call follow each other, where there are two.
+    pub(crate) pairs: Option<Pairs>,
+    /// How many there are, where they are not made up.
+    pub(crate) count: Option<u64>,
 }
 
 /// Reads `10x` or `10`.
-fn parse_factor(text: &str) -> Result<f64, String> {
+pub(crate) fn parse_factor(text: &str) -> Result<f64, String> {
     let factor: Option<f64> = text.strip_suffix('x').unwrap_or(text).parse().ok();
     factor
         .filter(|factor| (0.001..=1_000_000.0).contains(factor))
@@ -120,8 +163,9 @@ fn parse_factor(text: &str) -> Result<f64, String> {
 
 impl PlanArgs {
     /// Returns the plan that the flags ask for; `seed` draws its chance.
-    pub(crate) fn plan(&self, seed: u64) -> Result<Plan, CliError> {
-        let (pace, spacing) = self.pace()?;
+    pub(crate) fn plan(&self, seed: u64, material: Material) -> Result<Plan, CliError> {
+        let Material { trace, pairs, count } = material;
+        let (pace, spacing) = self.pace(trace)?;
         let ends = self.duration.is_some()
             || matches!(pace, Pace::Curve(Curve::Ramp { .. } | Curve::Steps(_)) | Pace::Trace(_));
         let plan = Plan {
@@ -133,10 +177,10 @@ impl PlanArgs {
                 duplicate_within: self.order.duplicate_within,
                 simultaneous: self.order.simultaneous,
                 shuffle_window: self.order.shuffle_window.unwrap_or_default(),
-                pairs: self.order.pair_order.map(|order| Pairs { order, gap: self.order.pair_gap }),
+                pairs,
             },
             seed,
-            ..Plan::new(self.count.unwrap_or(if ends { UNLIMITED } else { 1 }), pace)
+            ..Plan::new(self.count.or(count).unwrap_or(if ends { UNLIMITED } else { 1 }), pace)
         };
         plan.check().map_err(|error| CliError::usage("the plan cannot be run").because(error))?;
         if self.precise && !plan.is_open() {
@@ -154,16 +198,13 @@ impl PlanArgs {
         Ok(plan)
     }
 
-    fn pace(&self) -> Result<(Pace, Spacing), CliError> {
+    fn pace(&self, trace: Option<Trace>) -> Result<(Pace, Spacing), CliError> {
         let pace = if let Some(rate) = self.rate {
             Pace::Rate(rate)
         } else if let Some(curve) = self.ramp.as_ref().or(self.steps.as_ref()) {
             Pace::Curve(curve.clone())
-        } else if let Some(file) = &self.trace {
-            let trace = trace::read(file)
-                .and_then(|times| Ok(Trace::new(times, self.speed.unwrap_or(1.0))?));
-            let unusable = || format!("the trace `{}` cannot be used", file.display());
-            Pace::Trace(trace.map_err(|error| CliError::usage(unusable()).because(error))?)
+        } else if let Some(trace) = trace {
+            Pace::Trace(trace)
         } else if let Some(n) = self.concurrency {
             Pace::Concurrent(n)
         } else {
@@ -202,14 +243,21 @@ impl PlanArgs {
         plan.concurrency().map_or(self.in_flight_max.get(), |n| n.get() as usize)
     }
 
-    /// Returns the form of the second event of a call.
-    pub(crate) fn generation(&self) -> Generation {
-        self.order.generation
+    /// Returns how many there are to be, where somebody has said so.
+    pub(crate) const fn count(&self) -> Option<u64> {
+        self.count
     }
 
-    /// Tells whether what is delivered again gets another id.
-    pub(crate) fn has_fresh_ids(&self) -> bool {
-        self.order.fresh_id_on_redelivery
+    /// Tells whether somebody has said when events come.
+    pub(crate) const fn has_pace(&self) -> bool {
+        let Self { rate, ramp, steps, concurrency, arrival, .. } = self;
+        let has_curve = ramp.is_some() || steps.is_some();
+        rate.is_some() || has_curve || concurrency.is_some() || arrival.is_some()
+    }
+
+    /// Returns which events get another id.
+    pub(crate) const fn fresh_ids(&self) -> FreshIds {
+        if self.order.fresh_id_on_redelivery { FreshIds::OnRedelivery } else { FreshIds::Never }
     }
 }
 

@@ -79,14 +79,17 @@ pub enum Part {
     Completed,
     /// `conversation.analysisCompleted`.
     Analysis,
+    /// Neither: something that was recorded, and is sent again.
+    Other,
 }
 
 impl Part {
-    /// Returns the name: `completed` or `analysis`.
+    /// Returns the name: `completed`, `analysis` or `other`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Completed => "completed",
             Self::Analysis => "analysis",
+            Self::Other => "other",
         }
     }
 }

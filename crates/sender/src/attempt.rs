@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ringback_exchange::{Attempt, Failure, FailureDetail, Outcome, Request};
 use tokio::time::Instant;
+use url::Position;
 
 use crate::client;
 use crate::delivery::Delivery;
@@ -49,24 +50,26 @@ pub(crate) async fn attempt(
         delivery.body = gzip(&delivery.body);
     }
     let fault = target.faults().of(delivery.index);
+    let method = delivery.method.as_ref().unwrap_or(&target.style().method).clone();
+    let url = target.url_for(&delivery);
     let mut request = Request {
-        method: target.style().method.as_str().to_owned(),
-        target: target.request_target().to_owned(),
+        method: method.as_str().to_owned(),
+        target: url[Position::BeforePath..].to_owned(),
         headers: target.headers_for(&delivery),
         body: delivery.body.into(),
     };
     let call = match target.link() {
         Link::NoAddress(why) => Call::Nowhere(why),
         Link::Up(Line::Wire(wire)) => {
-            let script = script(&mut request, target.url(), target.style(), fault);
+            let script = script(&mut request, url.as_str(), target.style(), fault);
             Call::Wire(wire, script)
         }
         Link::Up(Line::Reqwest(client)) => {
             let headers = to_map(&request.headers);
             request.headers = from_map(&headers);
             let message = client::Message {
-                method: target.style().method.clone(),
-                url: target.parsed_url().clone(),
+                method,
+                url: url.clone().into_owned(),
                 headers,
                 body: request.body.0.clone(),
                 chunked: target.style().chunked.map(std::num::NonZeroUsize::get),
@@ -93,7 +96,7 @@ pub(crate) async fn attempt(
     let attempt = Attempt {
         delivery: delivery.index,
         number: 1,
-        url: target.url().to_owned(),
+        url: url.as_str().to_owned(),
         request,
         planned_ms: to_ms(planned.due),
         late_ms: to_ms(late),

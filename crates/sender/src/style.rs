@@ -55,13 +55,9 @@ impl Method {
         &self.0
     }
 
-    pub(crate) fn as_str(&self) -> &str {
+    /// Returns the token, as `POST`.
+    pub fn as_str(&self) -> &str {
         self.0.as_str()
-    }
-
-    /// A reply to HEAD has no body, whatever its lines say.
-    pub(crate) fn is_head(&self) -> bool {
-        self.0 == reqwest::Method::HEAD
     }
 }
 

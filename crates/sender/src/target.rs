@@ -3,6 +3,7 @@
 //! A URL and options come in. The host is resolved once, every address is judged, and connections are
 //! made to those addresses alone: nothing is looked up again that could answer differently.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -44,6 +45,8 @@ pub struct Target(Arc<Inner>);
 struct Inner {
     url: Url,
     headers: Headers,
+    /// Those of them that every request has, or somebody asked for.
+    bare_headers: Headers,
     style: Style,
     faults: Faults,
     timeout: Duration,
@@ -161,8 +164,10 @@ impl Target {
             Ok((reach, place)) => (reach, Link::Up(line(engine.0, &url, place, options)?)),
             Err(why) => (Reach::Loopback, Link::NoAddress(why)),
         };
+        let ours = base_headers(&url, options, reach);
         let target = Self(Arc::new(Inner {
-            headers: base_headers(&url, options, reach),
+            headers: overlay(&ours, &options.headers),
+            bare_headers: overlay(&bare(ours, engine.0, reach), &options.headers),
             url,
             style: options.style.clone(),
             faults: options.faults.clone(),
@@ -207,9 +212,19 @@ impl Target {
         &self.0.url
     }
 
-    /// Returns path and query, as they are sent.
-    pub(crate) fn request_target(&self) -> &str {
-        &self.0.url[Position::BeforePath..]
+    /// Returns the URL that a delivery goes to.
+    pub(crate) fn url_for(&self, delivery: &Delivery) -> Cow<'_, Url> {
+        let Some(path_and_query) = &delivery.path_and_query else {
+            return Cow::Borrowed(&self.0.url);
+        };
+        let (path, query) = match path_and_query.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (path_and_query.as_str(), None),
+        };
+        let mut url = self.0.url.clone();
+        url.set_path(path);
+        url.set_query(query);
+        Cow::Owned(url)
     }
 
     pub(crate) fn style(&self) -> &Style {
@@ -279,7 +294,16 @@ impl Target {
     /// Returns every line of the request for a delivery, in the order in which they are sent. What frames
     /// the body is written here, and not left to an engine, so that the record of the request is complete.
     pub(crate) fn headers_for(&self, delivery: &Delivery) -> Headers {
-        let mut headers = overlay(&self.0.headers, &delivery.headers);
+        let base = if delivery.is_bare { &self.0.bare_headers } else { &self.0.headers };
+        let mut headers = overlay(base, &delivery.headers);
+        // RFC 9110 section 8.6: where no body is expected, none needs no length.
+        let is_bodiless = || {
+            let method = delivery.method.as_ref().unwrap_or(&self.0.style.method).as_str();
+            delivery.body.is_empty() && !["POST", "PUT", "PATCH"].contains(&method)
+        };
+        if delivery.is_bare && is_bodiless() {
+            return headers;
+        }
         if self.0.style.chunked.is_some() {
             headers.push("transfer-encoding", "chunked");
         } else {
@@ -301,7 +325,7 @@ fn parse(text: &str) -> Result<Url, TargetError> {
     Ok(url)
 }
 
-/// The lines of every request, the user's over our own.
+/// The lines of every request that are our own.
 fn base_headers(url: &Url, options: &Options, reach: Reach) -> Headers {
     let authority = &url[Position::BeforeHost..Position::AfterPort];
     let mut user_agent = concat!("ringback/", env!("CARGO_PKG_VERSION")).to_owned();
@@ -326,7 +350,20 @@ fn base_headers(url: &Url, options: &Options, reach: Reach) -> Headers {
     if options.style.expect_continue.is_some() {
         ours.push("expect", "100-continue");
     }
-    overlay(&ours, &options.headers)
+    ours
+}
+
+/// Leaves out the lines that nobody needs or asked for.
+fn bare(mut ours: Headers, engine: Engine, reach: Reach) -> Headers {
+    ours.0.retain(|line| match line.0.as_str() {
+        "content-type" => false,
+        // The client would add it, and it would be missing in the record of the request.
+        "accept" => engine == Engine::Reqwest,
+        // It says which run it was to whoever is sent to from elsewhere.
+        "user-agent" => reach != Reach::Loopback,
+        _ => true,
+    });
+    ours
 }
 
 /// Sets up the engine.

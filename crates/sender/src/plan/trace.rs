@@ -44,6 +44,11 @@ impl Trace {
         self.0.len()
     }
 
+    /// Returns the time from the first to the last.
+    pub fn span(&self) -> Duration {
+        self.0.last().copied().map(Duration::from_nanos).unwrap_or_default()
+    }
+
     pub(crate) fn due(&self, index: u64) -> Option<Duration> {
         let index = usize::try_from(index).ok()?;
         self.0.get(index).copied().map(Duration::from_nanos)
@@ -52,7 +57,7 @@ impl Trace {
 
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let last = self.0.last().copied().map(Duration::from_nanos).unwrap_or_default();
+        let last = self.span();
         // A sum tells two traces of the same length apart.
         let sum = self.0.iter().fold(0_u64, |sum, time| sum.rotate_left(1) ^ time);
         write!(f, "the {} times of a trace over {last:.3?} ({sum:016x})", self.0.len())

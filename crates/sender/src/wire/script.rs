@@ -50,7 +50,7 @@ pub(crate) fn script(
     if let Some(fault) = fault {
         alter(request, url, fault);
     }
-    let reading = Reading { is_head: style.method.is_head(), bytes_per_second: None };
+    let reading = Reading { is_head: request.method == "HEAD", bytes_per_second: None };
     let mut script = Script {
         steps: Vec::with_capacity(3),
         reading,

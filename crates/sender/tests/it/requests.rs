@@ -107,6 +107,35 @@ async fn the_lines_of_a_delivery_replace_those_of_its_target(engine: Engine) {
     );
 }
 
+async fn a_delivery_can_be_as_it_once_was(engine: Engine) {
+    let receiver = Receiver::answering(OK).await;
+    let target = Target::new(&receiver.url(), &options(engine)).await.unwrap();
+    let host = format!("host: 127.0.0.1:{}", receiver.port);
+    let headers = Headers::from_iter([("x-a", "1"), ("user-agent", "once")]);
+    let asked = Delivery::new(0, "")
+        .with_headers(&headers)
+        .unwrap()
+        .without_defaults()
+        .with_method("GET".parse().unwrap())
+        .with_path_and_query("//8.8.8.8/a b?c=\r\nd");
+    let attempt = send_once(&target, asked).await;
+    assert_eq!(reply(&attempt).status, 200);
+    let request = receiver.requests().pop().unwrap();
+    let mut expected =
+        vec!["GET //8.8.8.8/a%20b?c=d HTTP/1.1", &host, "x-a: 1", "user-agent: once"];
+    if engine == Engine::Reqwest {
+        expected.insert(2, "accept: */*");
+    }
+    assert_eq!(split(&request).0, expected);
+    assert_eq!(attempt.url, format!("http://127.0.0.1:{}//8.8.8.8/a%20b?c=d", receiver.port));
+
+    // A method that comes with a body says that there is none.
+    let posted = Delivery::new(0, "").without_defaults();
+    assert_eq!(reply(&send_once(&target, posted).await).status, 200);
+    let request = receiver.requests().pop().unwrap();
+    assert_eq!(split(&request).0.last().unwrap(), "content-length: 0");
+}
+
 async fn a_fragment_stays_at_home(engine: Engine) {
     let receiver = Receiver::answering(OK).await;
     let url = format!("{}#secret", receiver.url());
@@ -120,5 +149,6 @@ by_each_engine! {
     a_body_is_sent_byte_for_byte,
     the_users_lines_keep_order_and_duplicates_and_replace_our_own,
     the_lines_of_a_delivery_replace_those_of_its_target,
+    a_delivery_can_be_as_it_once_was,
     a_fragment_stays_at_home,
 }
