@@ -143,7 +143,10 @@ pub(crate) fn run(args: &SendArgs) -> Result<Exit, CliError> {
     let urls = urls(args, &plan)?;
     let recipe = events.recipe();
     let load = Load {
-        source: Source::Made(args.pairs.generation, RefCell::new(Generator::new(&recipe))),
+        source: Source::Made(
+            args.pairs.generation,
+            Box::new(RefCell::new(Generator::new(&recipe))),
+        ),
         recipe,
         fresh_ids: how.plan.fresh_ids(),
         signer: signer.as_ref(),

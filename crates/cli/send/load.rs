@@ -42,7 +42,7 @@ pub(crate) struct Load<'a> {
 pub(crate) enum Source {
     /// They are made, by what keeps its buffers, and go to the first URL; those of the analysis, in this form,
     /// to the last.
-    Made(Generation, RefCell<Generator>),
+    Made(Generation, Box<RefCell<Generator>>),
     /// They were recorded, at least one; after the last of them comes the first again.
     Recorded(Vec<Recorded>),
 }
@@ -214,7 +214,10 @@ mod tests {
     fn load(context: &ContextArgs, fresh_ids: FreshIds) -> Load<'_> {
         Load {
             recipe: Recipe::new(7),
-            source: Source::Made(Generation::New, RefCell::new(Generator::new(&Recipe::new(7)))),
+            source: Source::Made(
+                Generation::New,
+                Box::new(RefCell::new(Generator::new(&Recipe::new(7)))),
+            ),
             fresh_ids,
             signer: None,
             sign_clock: SignClock::Plan,

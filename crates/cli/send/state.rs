@@ -55,7 +55,12 @@ pub(crate) struct State {
 impl State {
     /// Begins a file. One that is there is not written over.
     pub(crate) fn begin(path: &Path, header: &Header) -> Result<Self, CliError> {
-        let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        // It names the target, whose query may hold a secret.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path).map_err(|error| {
             let refused = unusable(path);
             match error.kind() {
                 std::io::ErrorKind::AlreadyExists => refused

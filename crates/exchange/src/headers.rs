@@ -44,12 +44,11 @@ impl Headers {
 
 /// Tells whether the values of a header are secrets, or as good as one for somebody who sees them.
 pub fn is_secret(name: &str) -> bool {
-    const NAMES: [&str; 5] =
-        ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"];
-    const ENDS: [&str; 2] = ["-token", "-secret"];
-    // `x-hub-signature-256`, `http_synthflow_signature`, `x-shopify-hmac-sha256`.
-    const PARTS: [&str; 2] = ["signature", "hmac"];
-    let name = name.to_ascii_lowercase();
+    const NAMES: [&str; 4] = ["cookie", "set-cookie", "x-auth", "auth"];
+    const ENDS: [&str; 4] = ["-token", "-secret", "-password", "access-key"];
+    // `x-hub-signature-256`, `http_synthflow_signature`, `x-shopify-hmac-sha256`, `apikey`, `x-api-key`.
+    const PARTS: [&str; 5] = ["signature", "hmac", "authorization", "api-key", "apikey"];
+    let name = name.to_ascii_lowercase().replace('_', "-");
     NAMES.contains(&name.as_str())
         || ENDS.iter().any(|end| name.ends_with(end))
         || PARTS.iter().any(|part| name.contains(part))

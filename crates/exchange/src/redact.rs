@@ -49,8 +49,7 @@ pub const PERSONAL: [&str; 20] = [
 ];
 
 /// Names of query and form values that are secrets, besides those that would be secret header names.
-const SECRET: [&str; 8] =
-    ["token", "key", "api_key", "apikey", "secret", "password", "signature", "sig"];
+const SECRET: [&str; 6] = ["token", "key", "secret", "password", "signature", "sig"];
 
 /// Nothing that is an event is nested deeper. What is could make searching slow, and is a mark.
 const DEPTH: usize = 64;
@@ -60,8 +59,10 @@ impl Exchange {
     #[must_use]
     pub fn anonymous(self) -> Self {
         let mut exchange = self.redacted();
+        let was_refused = exchange.request.method.is_empty();
         if let Some(wire) = &mut exchange.wire {
-            wire.head = head(&wire.head);
+            // What was no request cannot be searched: where its head ends is what was wrong with it.
+            wire.head = if was_refused { whole(&wire.head) } else { head(&wire.head) };
             wire.trailers = wire.trailers.redacted();
         }
         let request = &mut exchange.request;
@@ -87,11 +88,16 @@ fn body(body: &Content, headers: &Headers) -> Content {
     if is_packed && !body.0.is_empty() {
         return format!("{} ({} bytes, compressed)", mark(&body.0), body.0.len()).into();
     }
-    let Ok(text) = std::str::from_utf8(&body.0) else { return body.clone() };
+    let Ok(text) = std::str::from_utf8(&body.0) else { return whole(body) };
+    // Some write a byte order mark before their JSON.
+    let (bom, text) = match text.strip_prefix('\u{feff}') {
+        Some(text) => ("\u{feff}", text),
+        None => ("", text),
+    };
     match text.trim_start().as_bytes().first() {
         // Whatever it says that it is: curl calls all it sends a form.
         Some(b'{' | b'[') => match json(text) {
-            Some(redacted) => redacted.into(),
+            Some(redacted) => format!("{bom}{redacted}").into(),
             None => format!("{} ({} bytes of broken JSON)", mark(&body.0), body.0.len()).into(),
         },
         _ if is("content-type", "application/x-www-form-urlencoded") => form(text).into(),
@@ -99,14 +105,27 @@ fn body(body: &Content, headers: &Headers) -> Content {
     }
 }
 
+/// Returns a mark for what cannot be searched, whatever is in it.
+fn whole(content: &Content) -> Content {
+    if content.0.is_empty() {
+        return content.clone();
+    }
+    format!("{} ({} bytes)", mark(&content.0), content.0.len()).into()
+}
+
 /// Redacts a raw head: the target in its first line, and the values of secret header lines.
 fn head(head: &Content) -> Content {
     let mut redacted = Vec::with_capacity(head.0.len());
+    let mut was_secret = false;
     for (index, line) in head.0.split_inclusive(|byte| *byte == b'\n').enumerate() {
         let (text, end) = line.split_at(line.trim_ascii_end().len());
         let colon = text.iter().position(|byte| *byte == b':').unwrap_or_default();
         let name = std::str::from_utf8(&text[..colon]).unwrap_or_default().trim();
+        // A line that begins with white space goes on with the one before (obs-fold, RFC 9112 section 5.2).
+        let is_more = text.first().is_some_and(|byte| matches!(byte, b' ' | b'\t'));
+        was_secret = if is_more { was_secret } else { is_secret(name) };
         match std::str::from_utf8(text) {
+            _ if is_more && was_secret => redacted.extend_from_slice(b" [redacted]"),
             Ok(text) if index == 0 => {
                 let words = text.split(' ').map(redact_target);
                 redacted.extend(words.collect::<Vec<_>>().join(" ").into_bytes());
@@ -134,14 +153,18 @@ pub fn redact_target(target: &str) -> Cow<'_, str> {
 fn form(text: &str) -> String {
     let part = |part: &str| {
         let Some((name, value)) = part.split_once('=') else { return part.to_owned() };
+        let decoded = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
+        // `customer[email]` is an email.
+        let last = decoded.trim_end_matches(']').rsplit(['[', '.']).next().unwrap_or_default();
         let mut names = SECRET.iter().chain(&PERSONAL);
-        let is_private = is_secret(name) || names.any(|known| name.eq_ignore_ascii_case(known));
+        let is_private = is_secret(last) || names.any(|known| last.eq_ignore_ascii_case(known));
         if is_private && !value.is_empty() {
             return format!("{name}=redacted-sha256-{}", digits(value.as_bytes()));
         }
         part.to_owned()
     };
-    text.split('&').map(part).collect::<Vec<_>>().join("&")
+    let parts = text.split('&').map(|some| some.split(';').map(part).collect::<Vec<_>>().join(";"));
+    parts.collect::<Vec<_>>().join("&")
 }
 
 /// Redacts personal values of a JSON text; none when it is no JSON.

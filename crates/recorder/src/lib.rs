@@ -59,6 +59,7 @@ mod forward;
 mod framing;
 mod http2;
 mod inspector;
+mod json_path;
 mod keep;
 mod limit_table;
 mod limits;

@@ -12,7 +12,7 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use super::feed::Feed;
-use super::source::{PAGE, Source};
+use super::source::Source;
 use super::summary::Summary;
 use crate::error::StoreError;
 
@@ -52,7 +52,9 @@ pub(super) struct Follower {
     source: Source,
     live: broadcast::Receiver<Arc<Summary>>,
     /// Exchanges that were read and not handed out yet.
-    read: VecDeque<Exchange>,
+    read: VecDeque<Seen>,
+    /// Whether what is read is wanted as a whole.
+    wants_whole: bool,
     /// The last number that was read; all that are kept up to it have been read.
     read_to: u64,
     /// Whether there may be more to read.
@@ -67,9 +69,10 @@ pub(super) struct Follower {
 
 impl Follower {
     /// Follows from behind the number `after`.
-    pub(super) fn new(source: Source, feed: &Feed, after: u64) -> Self {
+    pub(super) fn new(source: Source, feed: &Feed, after: u64, wants_whole: bool) -> Self {
         Self {
             source,
+            wants_whole,
             // Before the first page is read, so that nothing falls between the two.
             live: feed.subscribe(),
             read: VecDeque::new(),
@@ -98,20 +101,20 @@ impl Follower {
     /// Nothing is lost when the future is dropped.
     pub(super) async fn next(&mut self) -> Result<Option<Seen>, StoreError> {
         loop {
-            if let Some(exchange) = self.read.pop_front() {
-                self.hand_out(exchange.number, exchange.reply.is_some());
+            if let Some(seen) = self.read.pop_front() {
+                let (number, is_over) = match &seen {
+                    Seen::Read(exchange) => (exchange.number, exchange.reply.is_some()),
+                    Seen::Told(summary) => (summary.number, summary.is_over),
+                };
+                self.hand_out(number, is_over);
                 if self.read.is_empty() {
                     // What is missing below is not kept any more, or will be told when it is over.
                     self.move_mark(self.read_to);
                 }
-                return Ok(Some(Seen::Read(Box::new(exchange))));
+                return Ok(Some(seen));
             }
             if self.is_behind {
-                let mut page = self.source.page(self.read_to).await?;
-                self.is_behind = page.len() == PAGE;
-                self.read_to = page.last().map_or(self.read_to, |last| last.number);
-                page.retain(|exchange| !self.over.contains(&exchange.number));
-                self.read = page.into();
+                self.read_page().await?;
                 continue;
             }
             let told = match self.live.try_recv() {
@@ -136,6 +139,29 @@ impl Follower {
                 Err(RecvError::Closed) => return Ok(None),
             }
         }
+    }
+
+    /// Reads until there is something to hand out, or nothing more.
+    pub(super) async fn catch_up(&mut self) -> Result<(), StoreError> {
+        while self.is_behind && self.read.is_empty() {
+            self.read_page().await?;
+        }
+        Ok(())
+    }
+
+    async fn read_page(&mut self) -> Result<(), StoreError> {
+        let mut page = self.source.page(self.read_to).await?;
+        self.is_behind = !page.is_empty();
+        self.read_to = page.last().map_or(self.read_to, |last| last.number);
+        page.retain(|exchange| !self.over.contains(&exchange.number));
+        // A client that does not read must not hold bodies.
+        let wants_whole = self.wants_whole;
+        let seen = move |exchange: Exchange| match wants_whole {
+            true => Seen::Read(Box::new(exchange)),
+            false => Seen::Told(Arc::new(Summary::of(&exchange))),
+        };
+        self.read = page.into_iter().map(seen).collect();
+        Ok(())
     }
 
     fn hand_out(&mut self, number: u64, is_over: bool) {

@@ -11,6 +11,7 @@ use serde_json_path::JsonPath;
 use url::form_urlencoded;
 
 use super::summary::EventIds;
+use crate::json_path::{self, BODY_BYTES_MAX};
 use crate::pattern::PathPattern;
 
 /// How many exchanges a list has where nothing is said, and at most.
@@ -80,7 +81,7 @@ impl Query {
                 "event" => parsed.filter.event_id = Some(value.into_owned()),
                 "text" => parsed.filter.text = Some(value.to_lowercase()),
                 "json" => {
-                    let path = JsonPath::parse(&value)
+                    let path = json_path::parse(&value)
                         .map_err(|error| wrong(&format!("it is no JSONPath: {error}")))?;
                     parsed.filter.json = Some(path);
                 }
@@ -140,8 +141,9 @@ impl Filter {
             && self.matches_event(&request.body.0)
             && self.text.as_ref().is_none_or(|text| holds(exchange, text))
             && self.json.as_ref().is_none_or(|path| {
-                let body: Result<Value, _> = serde_json::from_slice(&request.body.0);
-                body.is_ok_and(|body| !path.query(&body).is_empty())
+                let body = Some(&request.body.0).filter(|body| body.len() <= BODY_BYTES_MAX);
+                let body = body.and_then(|body| serde_json::from_slice::<Value>(body).ok());
+                body.is_some_and(|body| !path.query(&body).is_empty())
             })
     }
 

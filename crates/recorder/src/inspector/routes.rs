@@ -24,7 +24,7 @@ use super::follow::{Follower, Seen};
 use super::form::{FORMS, form};
 use super::guard::{Guard, Refused};
 use super::query::{Filter, Query};
-use super::source::{PAGE, Source};
+use super::source::{Source, size};
 use super::summary::Summary;
 use crate::error::StoreError;
 use crate::recording::Ended;
@@ -34,6 +34,12 @@ const LOOKERS_MAX: usize = 256;
 
 /// How many exchanges one list looks at before it answers with what it has.
 const LOOKED_AT_MAX: usize = 20_000;
+
+/// After how many bytes of bodies a list ends and says where to go on.
+const LISTED_BYTES_MAX: usize = 16 << 20;
+
+/// How many numbers are looked at together where the newest come first.
+const WINDOW: u64 = 32;
 
 /// How many matches a wait returns at most; it counts them all.
 const MATCHED_MAX: usize = 1000;
@@ -184,25 +190,21 @@ impl Api {
 
     async fn oldest_first(&self, query: &Query) -> Result<(Vec<Exchange>, Option<u64>), Problem> {
         let mut after = query.after.unwrap_or(0);
-        let (mut listed, mut looked_at) = (Vec::new(), 0);
+        let mut list = List::new(query);
         loop {
             let page = self.source.page(after).await?;
-            let is_last = page.len() < PAGE;
+            if page.is_empty() {
+                return Ok((list.listed, None));
+            }
             for exchange in page {
                 if query.before.is_some_and(|before| exchange.number >= before) {
-                    return Ok((listed, None));
+                    return Ok((list.listed, None));
                 }
-                if listed.len() == query.limit() || looked_at == LOOKED_AT_MAX {
-                    return Ok((listed, Some(after)));
+                if list.is_full() {
+                    return Ok((list.listed, Some(after)));
                 }
-                looked_at += 1;
                 after = exchange.number;
-                if query.filter.matches(&exchange) {
-                    listed.push(exchange);
-                }
-            }
-            if is_last {
-                return Ok((listed, None));
+                list.look_at(exchange);
             }
         }
     }
@@ -211,24 +213,26 @@ impl Api {
         let least = query.after.unwrap_or(0);
         let newest = self.source.newest().await?.saturating_add(1);
         let mut before = query.before.unwrap_or(newest).min(newest);
-        let (mut listed, mut looked_at) = (Vec::new(), 0);
+        let mut list = List::new(query);
         while before > least + 1 {
-            // A page of numbers, of which not all need be kept.
-            let from = before.saturating_sub(PAGE as u64 + 1).max(least);
-            let mut page = self.source.page(from).await?;
-            page.retain(|exchange| exchange.number < before);
-            for exchange in page.into_iter().rev() {
-                if listed.len() == query.limit() || looked_at == LOOKED_AT_MAX {
-                    return Ok((listed, Some(exchange.number + 1)));
+            // A window of numbers, of which not all need be kept, and which may take several pages.
+            let from = before.saturating_sub(WINDOW + 1).max(least);
+            let (mut window, mut at) = (Vec::new(), from);
+            while at + 1 < before {
+                let page = self.source.page(at).await?;
+                let Some(last) = page.last() else { break };
+                at = last.number;
+                window.extend(page.into_iter().filter(|exchange| exchange.number < before));
+            }
+            for exchange in window.into_iter().rev() {
+                if list.is_full() {
+                    return Ok((list.listed, Some(exchange.number + 1)));
                 }
-                looked_at += 1;
-                if query.filter.matches(&exchange) {
-                    listed.push(exchange);
-                }
+                list.look_at(exchange);
             }
             before = from + 1;
         }
-        Ok((listed, None))
+        Ok((list.listed, None))
     }
 
     async fn one(&self, number: &str, query: &str) -> Result<Response, Problem> {
@@ -259,7 +263,7 @@ impl Api {
             Some(after) => after.min(NUMBER_MAX),
             None => self.source.newest().await?,
         };
-        let follower = Follower::new(self.source.clone(), &self.feed, after);
+        let follower = Follower::new(self.source.clone(), &self.feed, after, false);
         let place = self.place()?;
         let events = events(follower, place, self.stop.clone());
         let keep_alive = sse::keep_alive().interval(KEEP_ALIVE);
@@ -278,6 +282,7 @@ impl Api {
             self.source.clone(),
             &self.feed,
             query.after.unwrap_or(0).min(NUMBER_MAX),
+            true,
         );
         let begun = Instant::now();
         let mut last_match = begun;
@@ -292,13 +297,21 @@ impl Api {
             } else {
                 break Ended::TooMany;
             };
+            // Nothing where the time is over.
             let seen = tokio::select! {
                 // What has come counts, even when the time ends in the same moment.
                 biased;
-                seen = follower.next() => seen?,
+                seen = follower.next() => Some(seen?),
+                () = sleep_until(deadline) => None,
+                _ = stop.wait_for(|stop| *stop) => Some(None),
+            };
+            let Some(seen) = seen else {
+                if !follower.is_reading() {
+                    break ended;
+                }
                 // What had come before the call must be read, however long that takes.
-                () = sleep_until(deadline), if !follower.is_reading() => break ended,
-                _ = stop.wait_for(|stop| *stop) => None,
+                follower.catch_up().await?;
+                continue;
             };
             let exchange = match seen {
                 None => {
@@ -337,6 +350,34 @@ impl Api {
         Arc::clone(&self.lookers).try_acquire_owned().map_err(|_| {
             Problem(StatusCode::SERVICE_UNAVAILABLE, format!("{LOOKERS_MAX} look on already"))
         })
+    }
+}
+
+/// A list that is being made.
+struct List<'a> {
+    query: &'a Query,
+    listed: Vec<Exchange>,
+    looked_at: usize,
+    bytes: usize,
+}
+
+impl<'a> List<'a> {
+    fn new(query: &'a Query) -> Self {
+        Self { query, listed: Vec::new(), looked_at: 0, bytes: 0 }
+    }
+
+    fn is_full(&self) -> bool {
+        self.listed.len() == self.query.limit()
+            || self.looked_at == LOOKED_AT_MAX
+            || self.bytes > LISTED_BYTES_MAX
+    }
+
+    fn look_at(&mut self, exchange: Exchange) {
+        self.looked_at += 1;
+        if self.query.filter.matches(&exchange) {
+            self.bytes += size(&exchange);
+            self.listed.push(exchange);
+        }
     }
 }
 

@@ -13,8 +13,16 @@ use crate::store::Store;
 /// How many read at once.
 static READERS: Semaphore = Semaphore::const_new(1);
 
-/// How many exchanges are read at a time.
-pub(super) const PAGE: usize = 128;
+/// How many exchanges are read at a time at most.
+const PAGE: usize = 128;
+
+/// After how many bytes of bodies no more are read at a time.
+const PAGE_BYTES: usize = 4 << 20;
+
+/// Returns the bytes of the bodies of an exchange.
+pub(super) fn size(exchange: &Exchange) -> usize {
+    exchange.request.body.0.len() + exchange.reply.as_ref().map_or(0, |reply| reply.body.0.len())
+}
 
 /// Where the exchanges of a listener are kept.
 #[derive(Debug, Clone)]
@@ -26,10 +34,22 @@ pub enum Source {
 }
 
 impl Source {
-    /// Returns at most [`PAGE`] exchanges with numbers above `after`, by number.
+    /// Returns some exchanges with numbers above `after`, by number; none when there are no more.
     pub(super) async fn page(&self, after: u64) -> Result<Vec<Exchange>, StoreError> {
         self.read(move |source| match source {
-            Self::File(path) => Store::read(path)?.after(after).take(PAGE).collect(),
+            Self::File(path) => {
+                let mut page: Vec<Exchange> = Vec::new();
+                let mut bytes = 0;
+                for exchange in Store::read(path)?.after(after).take(PAGE) {
+                    let exchange = exchange?;
+                    bytes += size(&exchange);
+                    page.push(exchange);
+                    if bytes > PAGE_BYTES {
+                        break;
+                    }
+                }
+                Ok(page)
+            }
             Self::Memory(recording) => Ok(recording.page_after(after, PAGE)),
         })
         .await

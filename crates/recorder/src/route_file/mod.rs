@@ -12,7 +12,6 @@ use std::path::{Component, Path, PathBuf};
 
 use ringback_exchange::{Content, Headers};
 use serde_json::Value;
-use serde_json_path::JsonPath;
 use serde_saphyr::options::MergeKeyPolicy;
 use serde_saphyr::{Location, Spanned};
 
@@ -119,7 +118,7 @@ fn route(fields: Spanned<RouteFields>, folder: &Path) -> Result<Route, Problem> 
     };
     let body = body.0.into_iter().map(|(path, value)| {
         let at = value.referenced;
-        let path = JsonPath::parse(&path)
+        let path = crate::json_path::parse(&path)
             .map_err(|error| Problem::at(at, format!("`{path}` is no JSONPath: {error}")))?;
         Ok((path, expected(value)?))
     });
