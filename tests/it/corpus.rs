@@ -308,7 +308,7 @@ fn a_full_disk_loses_no_finished_file_and_says_how_to_go_on() {
     assert_eq!(folder.read("done.jsonl"), done);
     assert_eq!(names(&folder.path(".")), ["done.jsonl", "done.jsonl.manifest.json"]);
 
-    // The analysis-free busy calls are small, the others are not: the first file that does not fit ends it.
+    // The first file that does not fit ends it.
     let output = limited("16", "-c 40 --seed 2 -o d/").expect(3);
     assert!(output.stderr.contains("whole and none half; the same command goes on"));
     let whole = names(&folder.path("d"));
