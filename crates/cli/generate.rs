@@ -28,9 +28,11 @@ use self::corpus::{Corpus, Named, Shard, Which};
 use self::file::{Job, hex};
 use self::layout::{Format, is_zstd};
 use crate::address::parse_url;
+use crate::documents::{self, Document};
 use crate::error::{CliError, unwritten};
 use crate::exit::Exit;
 use crate::signals::{Signals, block_on};
+use crate::validate::recorded;
 use crate::{clock, output};
 
 /// Make events up, on standard output or as files
@@ -198,14 +200,20 @@ fn learnt(file: &str) -> Result<Arc<Profile>, String> {
     profile.map(Arc::new).map_err(|error| format!("cannot learn from `{file}`: {error}"))
 }
 
-/// Reads events: one JSON text a line, an array of them, or one.
+/// Reads events: one JSON text a line, an array of them, one, or exchanges that `export` has printed.
 fn read_events(path: &Path) -> Result<Vec<Event>, Box<dyn std::error::Error>> {
-    let text = fs::read_to_string(path)?;
-    if text.trim_start().starts_with('[') {
-        return Ok(serde_json::from_str(&text)?);
-    }
-    let stream = serde_json::Deserializer::from_str(&text).into_iter();
-    Ok(stream.collect::<Result<_, _>>()?)
+    let mut events = Vec::new();
+    let is_lines = path.extension().is_some_and(|kind| kind == "jsonl" || kind == "ndjson");
+    let read = |document: &Document<'_>| {
+        let body = recorded(document.bytes);
+        let event = serde_json::from_slice(body.as_deref().unwrap_or(document.bytes));
+        let at = |error: serde_json::Error| format!("event {}: {error}", document.number);
+        events.push(event.map_err(at)?);
+        Ok::<(), String>(())
+    };
+    let input = documents::open(path).map_err(|error| error.to_string())?;
+    documents::each(input, is_lines, read, |error| error.to_string())?;
+    Ok(events)
 }
 
 /// Runs the command.

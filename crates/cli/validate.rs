@@ -106,7 +106,7 @@ pub(crate) fn run(args: &ValidateArgs) -> Result<Exit, CliError> {
 
 /// Returns the body of the request when a document is not an event but an exchange that records one,
 /// as `export` prints.
-fn recorded(bytes: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn recorded(bytes: &[u8]) -> Option<Vec<u8>> {
     if !bytes.starts_with(b"{\"number\":") {
         return None;
     }

@@ -65,3 +65,34 @@ fn a_reader_that_has_enough_ends_it_quietly() {
     assert!(output.status.success());
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
+
+#[test]
+fn a_mutation_leaves_the_events_of_a_mix_that_lack_its_place() {
+    let folder = Folder::new();
+    let made = folder.run(&["generate", "-c", "40", "--mutate", "messages-empty", "--coverage"]);
+    let made = made.expect(0);
+    assert!(made.stderr.contains(" of 40 events stay as they were: "), "{}", made.stderr);
+    let chat =
+        ["generate", "-c", "3", "--archetype", "unanswered-outbound", "--mutate", "messages-empty"];
+    let refused = folder.run(&chat).expect(2);
+    assert!(refused.stderr.starts_with("error: event 0: cannot apply "), "{}", refused.stderr);
+}
+
+#[test]
+fn a_mix_is_learnt_from_what_was_captured() {
+    let folder = Folder::new();
+    let listener = folder.start(&["listen", "--addr", "127.0.0.1:0", "--store", "a.db"]);
+    let send = ["send", &listener.url, "-c", "20", "--archetype", "web-chat", "--print", "none"];
+    folder.run(&send).expect(0);
+    listener.end().expect(0);
+    folder.run(&["export", "a.db", "--exact", "--output", "a.jsonl"]).expect(0);
+    let learnt = folder.run(&["generate", "--like", "a.jsonl", "-c", "5"]).expect(0);
+    assert!(learnt.json_lines().iter().all(|event| event["payload"]["conversationType"] == "chat"));
+    folder.write("b.jsonl", "{\"eventId\": 1}\n");
+    let refused = folder.run(&["generate", "--like", "b.jsonl"]).expect(2);
+    assert!(
+        refused.stderr.contains("cannot learn from `b.jsonl`: event 1: "),
+        "{}",
+        refused.stderr
+    );
+}

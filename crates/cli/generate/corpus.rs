@@ -10,13 +10,15 @@ use std::sync::Arc;
 
 use clap::ValueEnum;
 use ringback_generator::{
-    Archetype, Coverage, Generation, Generator, Mutation, Population, Profile, Recipe, analysis,
-    apply_all, kind,
+    ApplyError, Archetype, Coverage, Generation, Generator, Mutation, Population, Profile, Recipe,
+    analysis, apply_all, kind,
 };
+use ringback_report::terminal::count;
 use serde::{Deserialize, Serialize};
 
 use super::change::Changes;
 use crate::error::{CliError, unwritten};
+use crate::output;
 
 /// Which events of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -105,6 +107,8 @@ pub(super) struct Made<'a> {
     pub(super) index: u64,
     pub(super) is_analysis: bool,
     pub(super) bytes: &'a [u8],
+    /// Whether the mutations were applied to it.
+    pub(super) is_mutated: bool,
 }
 
 impl Corpus {
@@ -140,7 +144,7 @@ impl Corpus {
     /// Counts what an event exercises.
     pub(super) fn count_coverage(&self, made: &Made<'_>, coverage: &mut Coverage) {
         coverage.add_made(made.bytes, &kind(&self.recipe, made.index));
-        for mutation in &self.mutations {
+        for mutation in self.mutations.iter().filter(|_| made.is_mutated) {
             coverage.add_mutation(&mutation.name);
         }
     }
@@ -150,14 +154,34 @@ impl Corpus {
         &self,
         mut take: impl FnMut(&Made<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
+        let (mut n, mut n_without, mut first) = (0_usize, 0_usize, None);
         self.unmutated(|made| {
             if self.mutations.is_empty() {
                 return take(made);
             }
-            let bytes = apply_all(made.bytes, &self.mutations)
-                .map_err(|error| refused(made.index, &error.to_string()))?;
-            take(&Made { bytes: &bytes, ..*made })
-        })
+            n += 1;
+            match apply_all(made.bytes, &self.mutations) {
+                Ok(bytes) => take(&Made { bytes: &bytes, is_mutated: true, ..*made }),
+                // A call that nobody answered has no words to break: in a mix it stays as it is.
+                Err(error @ ApplyError::NoPlace { .. }) if !self.is_one() => {
+                    n_without += 1;
+                    first.get_or_insert_with(|| refused(made.index, &error.to_string()));
+                    take(made)
+                }
+                Err(error) => Err(refused(made.index, &error.to_string()).into()),
+            }
+        })?;
+        match first {
+            Some(error) if n_without == n => Err(error.into()),
+            Some(_) => {
+                let events = count(n, "event");
+                output::talk(&format!(
+                    "{n_without} of {events} stay as they were: they have no place for the mutation"
+                ));
+                Ok(())
+            }
+            None => Ok(()),
+        }
     }
 
     /// Makes the events as they are before mutations.
@@ -167,7 +191,12 @@ impl Corpus {
     ) -> Result<(), E> {
         if let Some(edited) = &self.edited {
             let made = |it: &Edited| {
-                take(&Made { index: it.index, is_analysis: it.is_analysis, bytes: &it.bytes })
+                take(&Made {
+                    index: it.index,
+                    is_analysis: it.is_analysis,
+                    bytes: &it.bytes,
+                    is_mutated: false,
+                })
             };
             return edited.iter().try_for_each(made);
         }
@@ -185,14 +214,14 @@ impl Corpus {
             if self.which != Which::Analysis {
                 event.clear();
                 generator.write(index, &mut event);
-                change(&Made { index, is_analysis: false, bytes: &event })?;
+                change(&Made { index, is_analysis: false, bytes: &event, is_mutated: false })?;
             }
             if self.which != Which::Completed
                 && let Some(analysis) = analysis(&self.recipe, index, self.generation)
             {
                 let bytes = serde_json::to_vec(&analysis.event)
                     .map_err(|error| E::from(unwritten(error.into())))?;
-                change(&Made { index, is_analysis: true, bytes: &bytes })?;
+                change(&Made { index, is_analysis: true, bytes: &bytes, is_mutated: false })?;
             }
         }
         Ok(())

@@ -340,7 +340,7 @@ impl Job<'_> {
         let index = name.split(['-', '.']).next().unwrap_or_default();
         let is_event = index.parse().is_ok_and(|index| {
             [false, true].iter().any(|is_analysis| {
-                let made = Made { index, is_analysis: *is_analysis, bytes: b"" };
+                let made = Made { index, is_analysis: *is_analysis, bytes: b"", is_mutated: false };
                 index < self.corpus.count && self.corpus.file_name(&made) == name
             })
         });
