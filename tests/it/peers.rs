@@ -19,7 +19,7 @@ const BODY: &str =
 
 /// A library, the preset that it judges, and what to sign and verify with.
 struct Judge {
-    library: &'static str,
+    name: &'static str,
     preset: &'static str,
     secret: &'static str,
     public: &'static str,
@@ -69,10 +69,10 @@ fn judge(script: fn() -> Command, judges: &[Judge]) {
     let mut cases = Vec::new();
     let mut expected = Vec::new();
     for judge in judges {
-        let Judge { library, public, .. } = judge;
+        let Judge { name, public, .. } = judge;
         let mut add = |headers, is_valid, fault: &str| {
-            cases.push(json!({ "do": "verify", "library": library, "secret": public, "body": BODY, "headers": headers }));
-            expected.push((is_valid, format!("{library}, {fault}")));
+            cases.push(json!({ "do": "verify", "library": name, "secret": public, "body": BODY, "headers": headers }));
+            expected.push((is_valid, format!("{name}, {fault}")));
         };
         add(sign(&folder, judge, &[]).unwrap(), true, "no fault");
         for fault in FAULTS.into_iter().filter(|fault| !judge.blind_to.contains(fault)) {
@@ -91,7 +91,7 @@ fn judge(script: fn() -> Command, judges: &[Judge]) {
     let signing: Vec<_> = judges.iter().filter(|judge| judge.signs).collect();
     let now = folder.run_with(&["sign", "--json", "--secret", SHARED], BODY.as_bytes()).expect(0);
     let now_s = now.json_lines()[0]["timestampMs"].as_i64().unwrap() / 1000;
-    let case = |judge: &&Judge| json!({ "do": "sign", "library": judge.library, "secret": judge.secret, "body": BODY, "id": "evt_1", "timestamp": now_s });
+    let case = |judge: &&Judge| json!({ "do": "sign", "library": judge.name, "secret": judge.secret, "body": BODY, "id": "evt_1", "timestamp": now_s });
     let answers = ask(&mut script(), &signing.iter().map(case).collect::<Vec<_>>());
     for (judge, headers) in signing.iter().zip(answers) {
         let lines = headers.as_object().unwrap().iter();
@@ -100,9 +100,9 @@ fn judge(script: fn() -> Command, judges: &[Judge]) {
         let mut args = vec!["verify", "--sign", judge.preset, "--secret", judge.secret];
         args.extend(lines.iter().flat_map(|line| ["-H", line]));
         let output = folder.run_with(&args, BODY.as_bytes());
-        assert_eq!(output.code, Some(0), "{}: {output:?}", judge.library);
+        assert_eq!(output.code, Some(0), "{}: {output:?}", judge.name);
         let output = folder.run_with(&args, b"{\"eventId\":\"evt_1\"}");
-        assert_eq!(output.code, Some(1), "{}: {output:?}", judge.library);
+        assert_eq!(output.code, Some(1), "{}: {output:?}", judge.name);
     }
 }
 
@@ -123,8 +123,8 @@ fn libraries_from_pypi_agree() {
     if !has_peer("python3", &["-c", &import]) {
         return;
     }
-    let judge_of = |library, preset, secret| Judge {
-        library,
+    let judge_of = |name, preset, secret| Judge {
+        name,
         preset,
         secret,
         public: secret,
@@ -163,8 +163,8 @@ fn libraries_from_npm_agree() {
     if !has_peer("node", &["-e", &require]) {
         return;
     }
-    let judge_of = |library, preset, secret| Judge {
-        library,
+    let judge_of = |name, preset, secret| Judge {
+        name,
         preset,
         secret,
         public: secret,
