@@ -1,7 +1,7 @@
 //! The second listener: shows what the first has captured, to whoever may see it.
 //!
 //! Requests to read come in: lists, one exchange, waits, a live stream, metrics. What goes out never
-//! changes anything, and never slows capture: it reads what is kept, and hears what the
+//! changes anything, and capture never waits for it: it reads what is kept, and hears what the
 //! [feed](Feed) tells. It refuses requests that do not name it, that were made for a page of another
 //! site, or that show no token where one is needed; there is no other way in than through that check.
 
