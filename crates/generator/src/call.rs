@@ -548,7 +548,7 @@ impl Draft<'_> {
 
     /// Bills what was used.
     fn bill(&self, times: &Times, agent: &Agent, used: Used) -> Bill {
-        let prices = &self.library.prices;
+        let Library { prices, .. } = self.library;
         let Times { user_join, user_leave, agent_join, agent_leave, end, .. } = *times;
         let span = |from: Option<i64>, to: i64| seconds(from.map_or(0, |from| to - from));
         let is_spoken = self.plan.channel != Channel::Chat;

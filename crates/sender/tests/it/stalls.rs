@@ -26,6 +26,7 @@ async fn stalling(after: usize) -> Receiver {
                 };
                 if is_the_one {
                     stall.send_replace(true);
+                    // Nothing waits for this to be over: the stall itself is what is tested.
                     tokio::time::sleep(Duration::from_secs(1)).await;
                     stall.send_replace(false);
                 }
